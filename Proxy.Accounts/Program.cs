@@ -1,2 +1,5 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using Proxy.Accounts;
+using ServiceDefaults.Data;
+
+var builder = WebApplication.CreateSlimBuilder(args).AddAccounts();
+await builder.Build().MapAccounts().RunOrMigrateAsync(args);

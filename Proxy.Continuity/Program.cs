@@ -1,2 +1,5 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using Proxy.Continuity;
+using ServiceDefaults.Data;
+
+var builder = WebApplication.CreateSlimBuilder(args).AddContinuity();
+await builder.Build().MapContinuity().RunOrMigrateAsync(args);

@@ -1,0 +1,90 @@
+using Npgsql;
+using Proxy.Accounts.ApiKeys;
+using Proxy.Accounts.Selection;
+using StackExchange.Redis;
+
+namespace Proxy.Accounts.Accounts;
+
+/// <summary>
+/// Accounts and keys in memory. A change moves a counter in Redis that every admission reads anyway, so all replicas
+/// act on it at once; what Redis cannot tell is read again after a few seconds.
+/// </summary>
+internal sealed partial class AccountDirectory(
+    AccountStore accounts, ApiKeyStore keys, SlotLeases slots, TimeProvider time, ILogger<AccountDirectory> logger) : IDisposable
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
+
+    private readonly SemaphoreSlim _loading = new(1);
+    private volatile Loaded? _current;
+
+    /// <summary>The current snapshot, at most five seconds old.</summary>
+    /// <exception cref="NpgsqlException">Postgres is away and there never was a snapshot.</exception>
+    public async ValueTask<AccountsSnapshot> GetAsync(CancellationToken cancellationToken) =>
+        _current is { } current && time.GetElapsedTime(current.At) < Lifetime ? current.Snapshot : await ReloadAsync(_current?.Snapshot, cancellationToken);
+
+    /// <summary>A snapshot newer than the one that has turned out stale.</summary>
+    /// <exception cref="NpgsqlException">Postgres is away and there never was a snapshot.</exception>
+    public async Task<AccountsSnapshot> ReloadAsync(AccountsSnapshot? stale, CancellationToken cancellationToken)
+    {
+        // One load for all that wait: the others find that it has been done.
+        await _loading.WaitAsync(cancellationToken);
+        try
+        {
+            if (_current is { } other && !ReferenceEquals(other.Snapshot, stale))
+            {
+                return other.Snapshot;
+            }
+            // The version is read first: a change during the load makes the snapshot stale, never falsely fresh.
+            var version = await ReadVersionAsync();
+            var snapshot = new AccountsSnapshot(version ?? stale?.Version ?? "0", await accounts.ListAsync(cancellationToken), await keys.ListAsync(cancellationToken));
+            _current = new Loaded(snapshot, time.GetTimestamp());
+            return snapshot;
+        }
+        catch (Exception exception) when (stale is not null && exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
+        {
+            LogKept(exception.GetType().Name);
+            _current = new Loaded(stale!, time.GetTimestamp());
+            return stale!;
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    /// <summary>To be called after every change in Postgres.</summary>
+    public async Task ChangedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await slots.MoveVersionAsync();
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            LogSlow(exception.GetType().Name);
+        }
+        await ReloadAsync(_current?.Snapshot, cancellationToken);
+    }
+
+    public void Dispose() => _loading.Dispose();
+
+    private async Task<string?> ReadVersionAsync()
+    {
+        try
+        {
+            return await slots.ReadVersionAsync();
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            return null;
+        }
+    }
+
+    private sealed record Loaded(AccountsSnapshot Snapshot, long At);
+
+    [LoggerMessage(301, LogLevel.Warning, "Postgres is away ({Error}): the accounts known so far stay in use")]
+    private partial void LogKept(string error);
+
+    [LoggerMessage(302, LogLevel.Warning, "Redis is away ({Error}): other replicas learn of this change within seconds instead of at once")]
+    private partial void LogSlow(string error);
+}

@@ -1,0 +1,179 @@
+using System.Security.Cryptography;
+using Npgsql;
+using NpgsqlTypes;
+using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Credentials;
+using ServiceDefaults.Hosting;
+
+namespace Proxy.Accounts.Accounts;
+
+/// <summary>Where a credential came from; the seed overwrites only its own.</summary>
+internal enum CredentialSource
+{
+    Seed,
+    Admin,
+}
+
+/// <summary>Accounts in Postgres, their credentials sealed.</summary>
+internal sealed partial class AccountStore(NpgsqlDataSource database, CredentialVault vault, ILogger<AccountStore> logger)
+{
+    private const string Columns = """
+        id, name, base_url, domain, credential_kind, credential, web_sockets, lanes, priority, weight, max_concurrent_turns, models, state, cooling_until, cooling_reason
+        """;
+
+    /// <summary>All accounts. One whose credential cannot be opened is there, but must be authenticated anew.</summary>
+    public async Task<IReadOnlyList<Account>> ListAsync(CancellationToken cancellationToken)
+    {
+        var accounts = new List<Account>();
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM accounts ORDER BY name");
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            accounts.Add(Read(reader));
+        }
+        return accounts;
+    }
+
+    /// <summary>Adds the account, or changes the one of its name; state and cool-down stay as they are.</summary>
+    /// <param name="credentialSource">A seed's credential does not replace one that an administrator has set.</param>
+    public async Task UpsertAsync(Account account, CredentialSource credentialSource, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // The seal is bound to the id, so the id of an account of that name must be known before sealing.
+        await using var find = new NpgsqlCommand("SELECT id FROM accounts WHERE name = $1 FOR UPDATE", connection, transaction) { Parameters = { new() { Value = account.Name } } };
+        var id = await find.ExecuteScalarAsync(cancellationToken) as Guid? ?? account.Id;
+        await using var command = new NpgsqlCommand("""
+            INSERT INTO accounts (id, name, base_url, domain, credential_kind, credential, web_sockets, lanes, priority, weight, max_concurrent_turns, models, credential_source)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            ON CONFLICT (name) DO UPDATE SET
+                base_url = excluded.base_url, domain = excluded.domain, credential_kind = excluded.credential_kind, web_sockets = excluded.web_sockets,
+                lanes = excluded.lanes, priority = excluded.priority, weight = excluded.weight, max_concurrent_turns = excluded.max_concurrent_turns,
+                models = excluded.models, updated_at = now(),
+                credential = CASE WHEN excluded.credential_source = 'seed' AND accounts.credential_source = 'admin' THEN accounts.credential ELSE excluded.credential END,
+                credential_source = CASE WHEN excluded.credential_source = 'seed' THEN accounts.credential_source ELSE excluded.credential_source END
+            """, connection, transaction);
+        AddColumns(command.Parameters, account, id);
+        command.Parameters.Add(new() { Value = Name(credentialSource) });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>Replaces an account; false when it is not there. A null credential leaves the sealed one in place.</summary>
+    public async Task<bool> UpdateAsync(Account account, Secret? credential, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("""
+            UPDATE accounts SET name = $2, base_url = $3, domain = $4, credential_kind = $5, credential = COALESCE($6, credential), web_sockets = $7, lanes = $8,
+                priority = $9, weight = $10, max_concurrent_turns = $11, models = $12,
+                credential_source = CASE WHEN $6::bytea IS NULL THEN credential_source ELSE 'admin' END,
+                state = $13, cooling_until = $14, updated_at = now()
+            WHERE id = $1
+            """);
+        AddColumns(command.Parameters, account, account.Id, sealCredential: credential is not null);
+        command.Parameters.Add(new() { Value = Name(account.State) });
+        command.Parameters.Add(new() { Value = (object?)account.CoolingUntil?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
+    /// <summary>Removes an account; false when it is not there.</summary>
+    public async Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("DELETE FROM accounts WHERE id = $1");
+        command.Parameters.Add(new() { Value = id });
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
+    /// <summary>Lets an account cool down; a later end that is already there stays.</summary>
+    public async Task CoolAsync(Guid id, DateTimeOffset until, string reason, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("""
+            UPDATE accounts SET cooling_until = $2, cooling_reason = $3, updated_at = now() WHERE id = $1 AND (cooling_until IS NULL OR cooling_until < $2)
+            """);
+        command.Parameters.Add(new() { Value = id });
+        command.Parameters.Add(new() { Value = until.ToUniversalTime() });
+        command.Parameters.Add(new() { Value = reason });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Seals anew what an older key has sealed; returns how many.</summary>
+    public async Task<int> ResealAsync(CancellationToken cancellationToken)
+    {
+        var stale = new List<(Guid Id, byte[] Seal)>();
+        await using (var command = database.CreateCommand("SELECT id, credential FROM accounts"))
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+        {
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                var seal = reader.GetFieldValue<byte[]>(1);
+                if (vault.IsStale(seal))
+                {
+                    stale.Add((reader.GetGuid(0), seal));
+                }
+            }
+        }
+        var resealed = 0;
+        foreach (var (id, seal) in stale)
+        {
+            if (TryOpen(id, seal) is not { } credential)
+            {
+                continue;
+            }
+            // Only the seal that was read: a credential that was rotated meanwhile is sealed with the current key already.
+            await using var command = database.CreateCommand("UPDATE accounts SET credential = $2 WHERE id = $1 AND credential = $3");
+            command.Parameters.Add(new() { Value = id });
+            command.Parameters.Add(new() { Value = vault.Seal(id, credential) });
+            command.Parameters.Add(new() { Value = seal });
+            resealed += await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        return resealed;
+    }
+
+    private void AddColumns(NpgsqlParameterCollection parameters, Account account, Guid id, bool sealCredential = true)
+    {
+        parameters.Add(new() { Value = id });
+        parameters.Add(new() { Value = account.Name });
+        parameters.Add(new() { Value = account.BaseUrl });
+        parameters.Add(new() { Value = account.Domain });
+        parameters.Add(new() { Value = Name(account.CredentialKind) });
+        parameters.Add(new() { Value = sealCredential ? vault.Seal(id, account.Credential) : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bytea });
+        parameters.Add(new() { Value = account.WebSockets });
+        parameters.Add(new() { Value = account.Lanes });
+        parameters.Add(new() { Value = account.Priority });
+        parameters.Add(new() { Value = account.Weight });
+        parameters.Add(new() { Value = account.MaxConcurrentTurns });
+        parameters.Add(new() { Value = account.Models.ToArray() });
+    }
+
+    private Account Read(NpgsqlDataReader reader)
+    {
+        var id = reader.GetGuid(0);
+        var credential = TryOpen(id, reader.GetFieldValue<byte[]>(5));
+        return new Account(
+            id, reader.GetString(1), reader.GetString(2), reader.GetString(3), Parse<CredentialKind>(reader.GetString(4)), credential ?? default,
+            reader.GetBoolean(6), reader.GetBoolean(7), reader.GetInt32(8), reader.GetInt32(9), reader.GetInt32(10), reader.GetFieldValue<string[]>(11),
+            credential is null ? AccountState.ReauthRequired : Parse<AccountState>(reader.GetString(12)),
+            reader.IsDBNull(13) ? null : reader.GetFieldValue<DateTimeOffset>(13),
+            reader.IsDBNull(14) ? null : reader.GetString(14));
+    }
+
+    private Secret? TryOpen(Guid id, byte[] seal)
+    {
+        try
+        {
+            return vault.Open(id, seal);
+        }
+        catch (CryptographicException)
+        {
+            LogSealed(id);
+            return null;
+        }
+    }
+
+    // The database has the names in snake_case: reauth_required.
+    internal static string Name<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    internal static T Parse<T>(string name) where T : struct, Enum => Enum.Parse<T>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+
+    [LoggerMessage(300, LogLevel.Error, "The credential of account {AccountId} cannot be opened with Accounts:EncryptionKeys; it must be set again")]
+    private partial void LogSealed(Guid accountId);
+}

@@ -1,0 +1,77 @@
+using Microsoft.Extensions.Options;
+using Proxy.Accounts.Accounts;
+using Proxy.Accounts.Admin;
+using Proxy.Accounts.ApiKeys;
+using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Credentials;
+using Proxy.Accounts.Quotas;
+using Proxy.Accounts.Selection;
+using ServiceDefaults.Data;
+using ServiceDefaults.Health;
+using ServiceDefaults.Hosting;
+using ServiceDefaults.Http;
+
+namespace Proxy.Accounts;
+
+/// <summary>The service's parts and routes.</summary>
+internal static class AccountsService
+{
+    public static WebApplicationBuilder AddAccounts(this WebApplicationBuilder builder)
+    {
+        builder.AddServiceDefaults();
+        builder.AddNpgsqlDataSource("accountsdb");
+        builder.AddFailFastRedis("redis");
+        builder.Services.ConfigureHttpJsonOptions(options =>
+        {
+            options.SerializerOptions.TypeInfoResolverChain.Insert(0, AccountsJson.Default);
+            options.SerializerOptions.TypeInfoResolverChain.Insert(1, AdminJson.Default);
+        });
+        builder.Services.AddOptions<AccountsOptions>().BindConfiguration(AccountsOptions.Section).ValidateDataAnnotations()
+            .Validate(IsParsable, "Accounts:EncryptionKeys wants id:key[,id:key...], each key 32 bytes in base64.")
+            .ValidateOnStart();
+        builder.Services.AddOptions<AdminOptions>().BindConfiguration(AdminOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOpenApi();
+        builder.Services
+            .AddSingleton(provider => EncryptionKeys.Parse(provider.GetRequiredService<IOptions<AccountsOptions>>().Value.EncryptionKeys))
+            .AddSingleton<CredentialVault>()
+            .AddSingleton<AccountStore>()
+            .AddSingleton<ApiKeyStore>()
+            .AddSingleton<AccountDirectory>()
+            .AddSingleton<SlotLeases>()
+            .AddSingleton<SlotWaiters>()
+            .AddSingleton<Admissions>()
+            .AddSingleton<TurnLedger>()
+            .AddHostedService<SeedAtStart>()
+            .AddHostedService<LostTurns>();
+        return builder;
+    }
+
+    public static WebApplication MapAccounts(this WebApplication app)
+    {
+        app.UseInternalToken();
+        var adminToken = new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token);
+        app.UseGuard("/admin", context => adminToken.Matches(BearerOf(context.Request)),
+            new ApiError(StatusCodes.Status401Unauthorized, "invalid_admin_token", "The admin API needs the admin token as a bearer token.", ApiError.Authentication));
+        app.MapServiceHealth();
+        app.MapAdmissions();
+        app.MapSettling();
+        app.MapAdmin();
+        app.MapOpenApi(AccountsRoutes.Admin + "/openapi.json");
+        return app;
+    }
+
+    private static string? BearerOf(HttpRequest request) =>
+        request.Headers.Authorization.ToString() is var header && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim() : null;
+
+    private static bool IsParsable(AccountsOptions options)
+    {
+        try
+        {
+            return EncryptionKeys.Parse(options.EncryptionKeys) is not null;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using Proxy.Accounts.Accounts;
+
+namespace Proxy.Accounts.ApiKeys;
+
+/// <summary>API keys in Postgres, as hashes.</summary>
+internal sealed class ApiKeyStore(NpgsqlDataSource database)
+{
+    /// <summary>Lower-case hex SHA-256. Keys are long and random, so a plain hash cannot be guessed back.</summary>
+    public static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+
+    /// <summary>What an administrator recognises a key by: its first characters, and never more than a third of it.</summary>
+    public static string HintOf(string key) => key[..Math.Min(8, key.Length / 3)] + "...";
+
+    /// <summary>All keys, revoked ones included.</summary>
+    public async Task<IReadOnlyList<ApiKey>> ListAsync(CancellationToken cancellationToken)
+    {
+        var keys = new List<ApiKey>();
+        await using var command = database.CreateCommand("SELECT id, name, key_hash, hint, models, accounts, limits, expires_at, revoked_at FROM api_keys ORDER BY name");
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            keys.Add(new ApiKey(
+                reader.GetGuid(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<string[]>(4), reader.GetFieldValue<string[]>(5),
+                JsonSerializer.Deserialize(reader.GetString(6), StoredJson.Default.IReadOnlyListKeyLimit)!,
+                reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7),
+                reader.IsDBNull(8) ? null : reader.GetFieldValue<DateTimeOffset>(8)));
+        }
+        return keys;
+    }
+
+    /// <summary>Adds the key, or changes the one of its name; a revoked key stays revoked.</summary>
+    /// <exception cref="PostgresException">Another name has the same key (unique violation).</exception>
+    public async Task UpsertAsync(ApiKey key, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("""
+            INSERT INTO api_keys (id, name, key_hash, hint, models, accounts, limits, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (name) DO UPDATE SET key_hash = excluded.key_hash, hint = excluded.hint, models = excluded.models,
+                accounts = excluded.accounts, limits = excluded.limits, expires_at = excluded.expires_at
+            """);
+        command.Parameters.Add(new() { Value = key.Id });
+        command.Parameters.Add(new() { Value = key.Name });
+        command.Parameters.Add(new() { Value = key.Hash });
+        command.Parameters.Add(new() { Value = key.Hint });
+        command.Parameters.Add(new() { Value = key.Models.ToArray() });
+        command.Parameters.Add(new() { Value = key.Accounts.ToArray() });
+        command.Parameters.Add(new() { Value = JsonSerializer.Serialize(key.Limits, StoredJson.Default.IReadOnlyListKeyLimit), NpgsqlDbType = NpgsqlDbType.Jsonb });
+        command.Parameters.Add(new() { Value = (object?)key.ExpiresAt?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Revokes for good; false when there is no such key. A revoked key keeps its row: log rows and owners name it.</summary>
+    public async Task<bool> RevokeAsync(Guid id, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1");
+        command.Parameters.Add(new() { Value = id });
+        command.Parameters.Add(new() { Value = now.ToUniversalTime() });
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+}
+
+[System.Text.Json.Serialization.JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[System.Text.Json.Serialization.JsonSerializable(typeof(IReadOnlyList<KeyLimit>))]
+internal sealed partial class StoredJson : System.Text.Json.Serialization.JsonSerializerContext;

@@ -1,0 +1,93 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Options;
+using Proxy.Accounts.Accounts;
+using Proxy.Accounts.Contracts;
+using StackExchange.Redis;
+
+namespace Proxy.Accounts.Selection;
+
+/// <summary>Admits a turn: checks its key, chooses the accounts that will do, and leases a slot of one of them, waiting for it if need be.</summary>
+internal sealed partial class Admissions(
+    AccountDirectory directory, SlotLeases slots, SlotWaiters waiters, IOptions<AccountsOptions> options, TimeProvider time, ILogger<Admissions> logger)
+{
+    // After this long without slots to count from, the caller is told to come back.
+    private static readonly TimeSpan RecoveryBound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RecoveryPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The account, with a slot leased where the purpose is a turn; or why there is none.</summary>
+    /// <exception cref="Npgsql.NpgsqlException">No account has ever been read and Postgres is away.</exception>
+    public async Task<AdmissionResponse> AdmitAsync(AdmissionRequest request, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        var snapshot = await directory.GetAsync(cancellationToken);
+        while (true)
+        {
+            var (candidates, refusal) = Candidates.Choose(snapshot, request, time.GetUtcNow());
+            if (candidates is null)
+            {
+                return new AdmissionResponse(null, refusal);
+            }
+            if (request.Purpose == AdmissionPurpose.Request)
+            {
+                return Grant(candidates.Accounts[Math.Max(candidates.PreferredIndex, 0)]);
+            }
+
+            var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version);
+            var waited = time.GetElapsedTime(began);
+            switch (outcome)
+            {
+                case LeaseOutcome.Granted:
+                    return Grant(candidates.Accounts[index]);
+                case LeaseOutcome.Stale:
+                    snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
+                    break;
+                case LeaseOutcome.Recovering when waited >= RecoveryBound:
+                    return Refuse(RefusalReason.Recovering);
+                case LeaseOutcome.Recovering:
+                    await Task.Delay(RecoveryPause, time, cancellationToken);
+                    break;
+                case LeaseOutcome.Full when waited.TotalMilliseconds >= request.WaitMs || waiters.Count >= options.Value.MaxWaitingTurns:
+                    return Refuse(RefusalReason.AtCapacity);
+                default:
+                    await waiters.WaitAsync(cancellationToken);
+                    snapshot = await directory.GetAsync(cancellationToken);
+                    break;
+            }
+        }
+    }
+
+    private async Task<(LeaseOutcome Outcome, int Index)> TryLeaseAsync(AdmissionRequest request, Candidates candidates, string version)
+    {
+        try
+        {
+            var reservation = JsonSerializer.Serialize(new Reservation(request.KeyId, request.Model), ReservationJson.Default.Reservation);
+            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            LogRedisAway(exception.GetType().Name);
+            return (LeaseOutcome.Recovering, -1);
+        }
+    }
+
+    private AdmissionResponse Grant(Account account) => new(account.Admit(options.Value.LeaseSeconds), null);
+
+    private AdmissionResponse Refuse(RefusalReason reason) => new(null, new AdmissionRefusal(reason, time.GetUtcNow() + TimeSpan.FromSeconds(1)));
+
+    [LoggerMessage(310, LogLevel.Warning, "Slots cannot be counted: Redis is away ({Error})")]
+    private partial void LogRedisAway(string error);
+}
+
+/// <summary>What a turn that is never settled is booked as.</summary>
+internal sealed record Reservation(string KeyId, string? Model);
+
+[JsonSerializable(typeof(Reservation))]
+internal sealed partial class ReservationJson : JsonSerializerContext;
+
+/// <summary>From an account to what the edge may know of it.</summary>
+internal static class Admitted
+{
+    public static AdmittedAccount Admit(this Account account, int leaseSeconds) => new(
+        account.Key, account.Name, account.BaseUrl, account.Domain, account.WebSockets, account.Lanes, account.CredentialKind, account.Credential.Reveal(), leaseSeconds);
+}

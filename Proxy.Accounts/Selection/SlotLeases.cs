@@ -1,0 +1,123 @@
+using Microsoft.Extensions.Options;
+using Proxy.Accounts.Contracts;
+using ServiceDefaults.Data;
+using StackExchange.Redis;
+
+namespace Proxy.Accounts.Selection;
+
+/// <summary>How an attempt to lease a slot ended.</summary>
+internal enum LeaseOutcome
+{
+    /// <summary>The turn holds a slot of the account at the given index.</summary>
+    Granted,
+
+    /// <summary>Accounts or keys have changed since the candidates were chosen.</summary>
+    Stale,
+
+    /// <summary>Redis has lost its slots and waits for the edges to announce theirs.</summary>
+    Recovering,
+
+    /// <summary>Every candidate is at its cap.</summary>
+    Full,
+}
+
+/// <summary>Leases on accounts' slots, in Redis. All keys share the tag <c>{pool}</c>, so that one script may touch them in a cluster.</summary>
+internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<AccountsOptions> options)
+{
+    private const string Prefix = "accounts:{pool}:";
+    private const string SlotsPrefix = Prefix + "slots:";
+    private static readonly RedisKey Version = Prefix + "version";
+    private static readonly RedisKey Generation = Prefix + "generation";
+    private static readonly RedisKey Leases = Prefix + "leases";
+    private static readonly RedisKey Reservations = Prefix + "reservations";
+
+    private readonly string _admit = Script("admit.lua");
+    private readonly string _renew = Script("renew.lua");
+    private readonly string _release = Script("release.lua");
+    private readonly string _expired = Script("expired.lua");
+
+    /// <summary>After Redis was emptied, how long no slot is given: every edge renews within it.</summary>
+    private static readonly TimeSpan RecoveryWindow = TimeSpan.FromSeconds(AccountsRoutes.RenewIntervalSeconds * 2);
+
+    private long LeaseMs => options.Value.LeaseSeconds * 1000L;
+
+    /// <summary>The counter that moves with every change of accounts and keys.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task<string> ReadVersionAsync() => (string?)await redis.GetDatabase().StringGetAsync(Version) ?? "0";
+
+    /// <summary>Tells all replicas that accounts or keys have changed.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public Task MoveVersionAsync() => redis.GetDatabase().StringIncrementAsync(Version);
+
+    /// <summary>Begins counting in an empty Redis, so that the recovery window has passed before the first turn comes.</summary>
+    public Task OpenAsync() => RunAsync(_renew, [Generation, Leases], [LeaseMs, (long)RecoveryWindow.TotalMilliseconds]);
+
+    /// <summary>Leases a slot on the best candidate; the index is that of the candidate.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task<(LeaseOutcome Outcome, int Index)> LeaseAsync(Guid turnId, Candidates candidates, string version, string reservation)
+    {
+        var keys = new RedisKey[4 + candidates.Accounts.Count];
+        (keys[0], keys[1], keys[2], keys[3]) = (Version, Generation, Leases, Reservations);
+        var values = new RedisValue[6 + (3 * candidates.Accounts.Count)];
+        (values[0], values[1], values[2], values[3]) = (turnId.ToString("N"), LeaseMs, version, (long)RecoveryWindow.TotalMilliseconds);
+        (values[4], values[5]) = (reservation, candidates.PreferredIndex + 1);
+        for (var index = 0; index < candidates.Accounts.Count; index++)
+        {
+            var account = candidates.Accounts[index];
+            keys[4 + index] = SlotsPrefix + account.Key;
+            (values[6 + (3 * index)], values[7 + (3 * index)], values[8 + (3 * index)]) = (account.MaxConcurrentTurns, account.Weight, account.Priority);
+        }
+        var answer = (RedisResult[])(await RunAsync(_admit, keys, values))!;
+        return (string?)answer[0] switch
+        {
+            "granted" => (LeaseOutcome.Granted, (int)answer[1] - 1),
+            "stale" => (LeaseOutcome.Stale, -1),
+            "recovering" => (LeaseOutcome.Recovering, -1),
+            _ => (LeaseOutcome.Full, -1),
+        };
+    }
+
+    /// <summary>Renews; returns the turns whose leases had ended.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task<IReadOnlyList<Guid>> RenewAsync(IReadOnlyList<SlotLease> leases)
+    {
+        RedisKey[] keys = [Generation, Leases, .. leases.Select(lease => (RedisKey)(SlotsPrefix + lease.AccountId))];
+        RedisValue[] values = [LeaseMs, (long)RecoveryWindow.TotalMilliseconds, .. leases.Select(lease => (RedisValue)lease.TurnId.ToString("N"))];
+        var lost = (RedisResult[])(await RunAsync(_renew, keys, values))!;
+        return [.. lost.Select(turn => Guid.ParseExact((string)turn!, "N"))];
+    }
+
+    /// <summary>Frees slots.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public Task ReleaseAsync(IEnumerable<SlotLease> leases)
+    {
+        var all = leases.ToArray();
+        return RunAsync(_release,
+            [Leases, Reservations, .. all.Select(lease => (RedisKey)(SlotsPrefix + lease.AccountId))],
+            [.. all.Select(lease => (RedisValue)lease.TurnId.ToString("N"))]);
+    }
+
+    /// <summary>Turns whose lease ended at least <paramref name="ago"/>: (turn, account, reservation), at most <paramref name="most"/>.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task<IReadOnlyList<(Guid TurnId, string? AccountId, string Reservation)>> FindExpiredAsync(TimeSpan ago, int most)
+    {
+        var answer = (RedisResult[])(await RunAsync(_expired, [Leases, Reservations], [(long)ago.TotalMilliseconds, most]))!;
+        var found = new List<(Guid, string?, string)>(answer.Length / 2);
+        for (var index = 0; index + 1 < answer.Length; index += 2)
+        {
+            var kept = (string)answer[index + 1]!;
+            var bar = kept.IndexOf('|', StringComparison.Ordinal);
+            found.Add((Guid.ParseExact((string)answer[index]!, "N"), bar < 0 ? null : kept[SlotsPrefix.Length..bar], kept[(bar + 1)..]));
+        }
+        return found;
+    }
+
+    /// <summary>Forgets a lease whose account is not known any more.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public Task ForgetAsync(Guid turnId) => redis.GetDatabase().SortedSetRemoveAsync(Leases, turnId.ToString("N"));
+
+    private Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values) =>
+        redis.GetDatabase().ScriptEvaluateAsync(script, keys, values);
+
+    private static string Script(string file) => EmbeddedText.Read(typeof(SlotLeases).Assembly, file);
+}

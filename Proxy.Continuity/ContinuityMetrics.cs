@@ -1,0 +1,32 @@
+using System.Diagnostics.Metrics;
+using ServiceDefaults.Telemetry;
+
+namespace Proxy.Continuity;
+
+/// <summary>The service's counters.</summary>
+internal sealed class ContinuityMetrics
+{
+    private readonly Counter<long> _resolutions;
+    private readonly Counter<long> _conflicts;
+    private readonly Counter<long> _rows;
+    private readonly Counter<long> _setAside;
+
+    public ContinuityMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create(TelemetryExtensions.OwnPrefix + "Owners");
+        _resolutions = meter.CreateCounter<long>("continuity.owner_lookup", "{id}", "Owner lookups by the store that answered and the outcome.");
+        _conflicts = meter.CreateCounter<long>("continuity.owner_conflict", "{id}", "Publications of an id that has another owner already.");
+        _rows = meter.CreateCounter<long>("continuity.request_log.rows", "{row}", "Rows taken in, repeated ones included.");
+        _setAside = meter.CreateCounter<long>("continuity.request_log.set_aside", "{row}", "Rows the database refuses for what they contain.");
+    }
+
+    public void CountResolution(string source, string outcome) => _resolutions.Add(1, new("source", source), new("outcome", outcome));
+
+    public void CountConflict() => _conflicts.Add(1);
+
+    public void CountRows(int rows, int setAside)
+    {
+        _rows.Add(rows);
+        _setAside.Add(setAside);
+    }
+}

@@ -1,0 +1,26 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Proxy.Continuity.Contracts;
+
+/// <summary>The internal routes of the continuity service; all demand the internal token.</summary>
+internal static class ContinuityRoutes
+{
+    public const string Resolve = "/internal/owners/resolve";
+    public const string Publish = "/internal/owners/publish";
+    public const string RequestLogs = "/internal/request-logs";
+
+    public const int MaxIds = 64;
+    public const int MaxRows = 1000;
+}
+
+/// <summary>JSON of the contracts, without reflection.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ResolveRequest))]
+[JsonSerializable(typeof(ResolveResponse))]
+[JsonSerializable(typeof(PublishRequest))]
+[JsonSerializable(typeof(IntakeRequest))]
+[JsonSerializable(typeof(IntakeResponse))]
+[JsonSerializable(typeof(OwnerRecord))]
+[JsonSerializable(typeof(RequestLogRow))]
+internal sealed partial class ContinuityJson : JsonSerializerContext;

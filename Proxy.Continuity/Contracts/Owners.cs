@@ -1,0 +1,56 @@
+namespace Proxy.Continuity.Contracts;
+
+/// <summary>What an id names. The kinds share one key space, since upstream's ids carry their kind in their prefix.</summary>
+internal static class OwnedKinds
+{
+    public const string Response = "response";
+    public const string Conversation = "conversation";
+    public const string File = "file";
+    public const string Other = "other";
+}
+
+/// <summary>An id that is worth something on the account that minted it only.</summary>
+/// <param name="Kind">One of <see cref="OwnedKinds"/>.</param>
+/// <param name="Id">The id as upstream gave it.</param>
+internal sealed record OwnedId(string Kind, string Id);
+
+/// <summary>Who minted an id, for whom, and where it lives.</summary>
+/// <param name="KeyId">The API key (or <c>anonymous</c>) whose turn minted it; every other key's answer is <see cref="OwnerOutcome.Foreign"/>.</param>
+/// <param name="AccountId">The minting account.</param>
+/// <param name="Domain">The ownership domain on which the id is valid.</param>
+/// <param name="SessionId">The scope of the turn, as the client named it.</param>
+/// <param name="Stored">False: connection-local, so the id dies with the socket that minted it.</param>
+/// <param name="TraceParent">W3C trace context of the minting turn, for the span link from its follow-up.</param>
+internal sealed record OwnerRecord(string KeyId, string AccountId, string Domain, string? SessionId, bool Stored, string? TraceParent);
+
+/// <summary>The answer for one id.</summary>
+internal enum OwnerOutcome
+{
+    /// <summary>Neither store knows it, and both could be asked.</summary>
+    Unknown,
+
+    /// <summary>Minted for the asking key.</summary>
+    Owner,
+
+    /// <summary>Minted for another key: to the asking one it does not exist.</summary>
+    Foreign,
+}
+
+/// <summary>One id and its answer.</summary>
+/// <param name="Owner">Present with <see cref="OwnerOutcome.Owner"/> only: nothing of another key's turn leaves the service.</param>
+/// <param name="Source"><c>redis</c> or <c>postgres</c>.</param>
+internal sealed record ResolvedOwner(OwnedId Id, OwnerOutcome Outcome, OwnerRecord? Owner, string? Source);
+
+/// <summary>POST <see cref="ContinuityRoutes.Resolve"/>.</summary>
+/// <param name="KeyId">The asking API key.</param>
+/// <param name="Scope">The conversation the client says the turn belongs to; its last account is a preference.</param>
+/// <param name="Ids">At most <see cref="ContinuityRoutes.MaxIds"/>.</param>
+internal sealed record ResolveRequest(string KeyId, string? Scope, IReadOnlyList<OwnedId> Ids);
+
+/// <summary>The answers, in the order of the ids asked. A status of 503 instead: at least one id could not be looked up.</summary>
+/// <param name="ScopeAccountId">The account that served the scope last.</param>
+internal sealed record ResolveResponse(IReadOnlyList<ResolvedOwner> Owners, string? ScopeAccountId);
+
+/// <summary>POST <see cref="ContinuityRoutes.Publish"/>: idempotent; the first owner of an id stays its owner.</summary>
+/// <param name="Scope">When given, the scope's account becomes the owner's.</param>
+internal sealed record PublishRequest(OwnedId Id, OwnerRecord Owner, string? Scope);

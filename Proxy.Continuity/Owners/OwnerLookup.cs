@@ -1,0 +1,98 @@
+using Npgsql;
+using Proxy.Continuity.Contracts;
+using StackExchange.Redis;
+
+namespace Proxy.Continuity.Owners;
+
+/// <summary>Finds owners: Redis first, then Postgres, and never says "unknown" while one of them could not be asked.</summary>
+internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory history, ContinuityMetrics metrics, ILogger<OwnerLookup> logger)
+{
+    private static readonly TimeSpan HistoryBound = TimeSpan.FromSeconds(2);
+
+    /// <summary>The answers to a request; null when one of its ids could not be looked up.</summary>
+    public async Task<ResolveResponse?> ResolveAsync(ResolveRequest request, CancellationToken cancellationToken)
+    {
+        var (found, scopeAccountId) = await AskRedisAsync(request);
+        var missing = request.Ids.Where((_, index) => found?[index] is null).Select(id => id.Id).Distinct().ToArray();
+        var remembered = missing.Length == 0 ? Nothing : await AskPostgresAsync(missing, cancellationToken);
+
+        var answers = new ResolvedOwner[request.Ids.Count];
+        for (var index = 0; index < answers.Length; index++)
+        {
+            var id = request.Ids[index];
+            var (owner, source) = found?[index] is { } alias ? (alias, "redis") : (remembered?.GetValueOrDefault(id.Id), "postgres");
+            // Redis away and Postgres without the row: the alias may be there and its row still on the way.
+            if (owner is null && (found is null || remembered is null))
+            {
+                metrics.CountResolution("none", "failed");
+                return null;
+            }
+            answers[index] = Answer(id, owner, source, request.KeyId);
+            metrics.CountResolution(answers[index].Source ?? "none", answers[index].Outcome.ToString().ToLowerInvariant());
+        }
+        await RestoreAliasesAsync(answers);
+        return new ResolveResponse(answers, scopeAccountId);
+    }
+
+    private static IReadOnlyDictionary<string, OwnerRecord> Nothing { get; } = new Dictionary<string, OwnerRecord>();
+
+    private static ResolvedOwner Answer(OwnedId id, OwnerRecord? owner, string source, string keyId) => owner switch
+    {
+        null => new(id, OwnerOutcome.Unknown, null, null),
+        _ when owner.KeyId != keyId => new(id, OwnerOutcome.Foreign, null, source),
+        _ => new(id, OwnerOutcome.Owner, owner, source),
+    };
+
+    private async Task<(OwnerRecord?[]? Owners, string? ScopeAccountId)> AskRedisAsync(ResolveRequest request)
+    {
+        try
+        {
+            return await aliases.FindAsync(request.Ids, request.KeyId, request.Scope);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            LogStoreAway("Redis", exception.GetType().Name);
+            return (null, null);
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<string, OwnerRecord>?> AskPostgresAsync(string[] ids, CancellationToken cancellationToken)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(HistoryBound);
+        try
+        {
+            return await history.FindAsync(ids, bound.Token);
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException
+            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            LogStoreAway("Postgres", exception.GetType().Name);
+            return null;
+        }
+    }
+
+    // What Postgres had to answer is put back, so that it is asked once per id and not once per follow-up.
+    private async Task RestoreAliasesAsync(ResolvedOwner[] answers)
+    {
+        foreach (var answer in answers)
+        {
+            if (answer is not { Source: "postgres", Owner: { } owner })
+            {
+                continue;
+            }
+            try
+            {
+                await aliases.PublishAsync(answer.Id, owner, scope: null);
+            }
+            catch (Exception exception) when (exception is RedisException or TimeoutException)
+            {
+                LogStoreAway("Redis", exception.GetType().Name);
+                return;
+            }
+        }
+    }
+
+    [LoggerMessage(100, LogLevel.Warning, "{Store} could not be asked for an owner ({Error})")]
+    private partial void LogStoreAway(string store, string error);
+}
