@@ -1,2 +1,4 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using Proxy.Edge;
+
+var builder = WebApplication.CreateSlimBuilder(args).AddEdge();
+await builder.Build().MapEdge().RunAsync();

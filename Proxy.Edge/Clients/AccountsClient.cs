@@ -1,0 +1,71 @@
+using System.Net;
+using Proxy.Accounts.Contracts;
+
+namespace Proxy.Edge.Clients;
+
+/// <summary>The accounts service, each call bounded. Its calls are idempotent, so one that failed on the way is made once more.</summary>
+internal sealed class AccountsClient(HttpClient http)
+{
+    private static readonly TimeSpan ShortBound = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(30);
+
+    /// <summary>The key; its absence; or that the service does not answer.</summary>
+    public async Task<(CheckedKey? Key, bool Answered)> CheckKeyAsync(string keyHash, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.CheckKey, new CheckKeyRequest(keyHash), AccountsJson.Default.CheckKeyRequest, ShortBound, mayRepeat: true, cancellationToken);
+        return response?.StatusCode switch
+        {
+            HttpStatusCode.OK => (await response.Content.ReadFromJsonAsync(AccountsJson.Default.CheckedKey, cancellationToken), true),
+            HttpStatusCode.NotFound => (null, true),
+            _ => (null, false),
+        };
+    }
+
+    /// <summary>An account or a refusal; null when the service does not answer.</summary>
+    public async Task<AdmissionResponse?> AdmitAsync(AdmissionRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(
+            AccountsRoutes.Admit, request, AccountsJson.Default.AdmissionRequest, ShortBound + TimeSpan.FromMilliseconds(request.WaitMs), mayRepeat: true, cancellationToken);
+        return response?.StatusCode == HttpStatusCode.OK
+            ? await response.Content.ReadFromJsonAsync(AccountsJson.Default.AdmissionResponse, cancellationToken)
+            : null;
+    }
+
+    /// <summary>The leases that were lost, or null when the service does not answer.</summary>
+    public async Task<RenewResponse?> RenewAsync(IReadOnlyList<SlotLease> leases, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.Renew, new RenewRequest(leases), AccountsJson.Default.RenewRequest, ShortBound, mayRepeat: false, cancellationToken);
+        return response?.StatusCode == HttpStatusCode.OK
+            ? await response.Content.ReadFromJsonAsync(AccountsJson.Default.RenewResponse, cancellationToken)
+            : null;
+    }
+
+    /// <summary>True when all turns are settled.</summary>
+    public async Task<bool> SettleAsync(IReadOnlyList<SettledTurn> turns, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.Settle, new SettleRequest(turns), AccountsJson.Default.SettleRequest, SettleBound, mayRepeat: false, cancellationToken);
+        return response?.StatusCode == HttpStatusCode.NoContent;
+    }
+
+    /// <summary>True when the account is marked.</summary>
+    public async Task<bool> MarkAsync(MarkRequest mark, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.Mark, mark, AccountsJson.Default.MarkRequest, ShortBound, mayRepeat: true, cancellationToken);
+        return response?.StatusCode == HttpStatusCode.NoContent;
+    }
+
+    /// <summary>The accounts open to a key, or null when the service does not answer.</summary>
+    public async Task<OpenAccountsResponse?> ListOpenAsync(string keyId, CancellationToken cancellationToken)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(ShortBound);
+        try
+        {
+            return await http.GetFromJsonAsync($"{AccountsRoutes.OpenAccounts}?keyId={Uri.EscapeDataString(keyId)}", AccountsJson.Default.OpenAccountsResponse, bound.Token);
+        }
+        catch (Exception exception) when (ServiceCalls.IsNoAnswer(exception, cancellationToken))
+        {
+            return null;
+        }
+    }
+}

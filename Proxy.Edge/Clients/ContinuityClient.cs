@@ -1,0 +1,36 @@
+using System.Net;
+using Proxy.Continuity.Contracts;
+
+namespace Proxy.Edge.Clients;
+
+/// <summary>The continuity service, each call bounded. Its calls are idempotent, so one that failed on the way is made once more.</summary>
+internal sealed class ContinuityClient(HttpClient http)
+{
+    private static readonly TimeSpan ResolveBound = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan PublishBound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan IntakeBound = TimeSpan.FromSeconds(30);
+
+    /// <summary>The owners of some ids, or null when they could not be looked up.</summary>
+    public async Task<ResolveResponse?> ResolveAsync(ResolveRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(ContinuityRoutes.Resolve, request, ContinuityJson.Default.ResolveRequest, ResolveBound, mayRepeat: true, cancellationToken);
+        return response?.StatusCode == HttpStatusCode.OK
+            ? await response.Content.ReadFromJsonAsync(ContinuityJson.Default.ResolveResponse, cancellationToken)
+            : null;
+    }
+
+    /// <summary>True when the owner is kept, or the id has an owner already, so that trying again is of no use.</summary>
+    public async Task<bool> PublishAsync(PublishRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(ContinuityRoutes.Publish, request, ContinuityJson.Default.PublishRequest, PublishBound, mayRepeat: true, cancellationToken);
+        return response?.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.Conflict;
+    }
+
+    /// <summary>True when every row is taken in or set aside.</summary>
+    public async Task<bool> TakeInAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(
+            ContinuityRoutes.RequestLogs, new IntakeRequest(rows), ContinuityJson.Default.IntakeRequest, IntakeBound, mayRepeat: false, cancellationToken);
+        return response?.StatusCode == HttpStatusCode.OK;
+    }
+}

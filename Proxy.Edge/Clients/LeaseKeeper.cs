@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+using Proxy.Accounts.Contracts;
+
+namespace Proxy.Edge.Clients;
+
+/// <summary>Renews the slots of all running turns, and stops a turn whose slot was lost.</summary>
+internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider time, ILogger<LeaseKeeper> logger) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(AccountsRoutes.RenewIntervalSeconds);
+
+    private readonly ConcurrentDictionary<Guid, (string AccountId, CancellationTokenSource Lost)> _held = new();
+
+    /// <summary>How many slots this edge holds.</summary>
+    public int Count => _held.Count;
+
+    /// <summary>Takes over a slot; the token is canceled if it is lost.</summary>
+    public CancellationToken Hold(Guid turnId, string accountId)
+    {
+        var lost = new CancellationTokenSource();
+        _held[turnId] = (accountId, lost);
+        return lost.Token;
+    }
+
+    /// <summary>Stops renewing. The slot itself is freed when the turn is settled, or when its lease ends.</summary>
+    public void Drop(Guid turnId)
+    {
+        if (_held.TryRemove(turnId, out var held))
+        {
+            held.Lost.Dispose();
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            foreach (var chunk in _held.Chunk(AccountsRoutes.MaxTurns))
+            {
+                var renewed = await accounts.RenewAsync([.. chunk.Select(held => new SlotLease(held.Key, held.Value.AccountId))], stoppingToken);
+                foreach (var turnId in renewed?.Lost ?? [])
+                {
+                    Stop(turnId);
+                }
+            }
+        }
+    }
+
+    private void Stop(Guid turnId)
+    {
+        if (!_held.TryRemove(turnId, out var held))
+        {
+            return;
+        }
+        LogLost(turnId);
+        held.Lost.Cancel();
+        held.Lost.Dispose();
+    }
+
+    [LoggerMessage(411, LogLevel.Warning, "Turn {TurnId} has lost its slot and is stopped")]
+    private partial void LogLost(Guid turnId);
+}

@@ -1,0 +1,71 @@
+using Microsoft.Extensions.Caching.Memory;
+using Proxy.Continuity.Contracts;
+
+namespace Proxy.Edge.Clients;
+
+/// <summary>Owners: those this edge has seen minted at hand, all others from the continuity service.</summary>
+internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache cache)
+{
+    // An owner never changes, so this only bounds memory.
+    private static readonly TimeSpan OwnerLifetime = TimeSpan.FromHours(1);
+
+    // Other edges may move a scope meanwhile; a stale preference costs a cold prompt cache, no context.
+    private static readonly TimeSpan ScopeLifetime = TimeSpan.FromSeconds(30);
+
+    /// <summary>The owners in the order asked and the scope's account, or null when they could not be looked up.</summary>
+    public async ValueTask<ResolveResponse?> ResolveAsync(string keyId, string? scope, IReadOnlyList<OwnedId> ids, CancellationToken cancellationToken)
+    {
+        var owners = new ResolvedOwner?[ids.Count];
+        var missing = new List<OwnedId>();
+        for (var index = 0; index < ids.Count; index++)
+        {
+            owners[index] = cache.TryGetValue(OwnerKey(ids[index].Id), out OwnerRecord? known) && known is not null ? Answer(ids[index], known, keyId) : null;
+            if (owners[index] is null)
+            {
+                missing.Add(ids[index]);
+            }
+        }
+        string? scopeAccount = null;
+        // With an owner at hand the scope's account decides nothing.
+        var needsScope = scope is not null && ids.Count == missing.Count && !cache.TryGetValue(ScopeKey(keyId, scope), out scopeAccount);
+        if (missing.Count == 0 && !needsScope)
+        {
+            return new ResolveResponse(owners!, scopeAccount);
+        }
+
+        var response = await continuity.ResolveAsync(new ResolveRequest(keyId, needsScope ? scope : null, missing), cancellationToken);
+        if (response is null)
+        {
+            // A preference that could not be asked for is no reason to refuse a turn.
+            return missing.Count == 0 ? new ResolveResponse(owners!, null) : null;
+        }
+        for (int index = 0, answer = 0; index < owners.Length; index++)
+        {
+            owners[index] ??= response.Owners[answer++];
+        }
+        foreach (var resolved in response.Owners.Where(resolved => resolved.Owner is not null))
+        {
+            Keep(resolved.Id, resolved.Owner!, scope: null);
+        }
+        return new ResolveResponse(owners!, scopeAccount ?? response.ScopeAccountId);
+    }
+
+    /// <summary>Remembers an owner, and the account as its scope's.</summary>
+    public void Keep(OwnedId id, OwnerRecord owner, string? scope)
+    {
+        cache.Set(OwnerKey(id.Id), owner, Entry(OwnerLifetime));
+        if (scope is not null)
+        {
+            cache.Set(ScopeKey(owner.KeyId, scope), owner.AccountId, Entry(ScopeLifetime));
+        }
+    }
+
+    private static ResolvedOwner Answer(OwnedId id, OwnerRecord owner, string keyId) =>
+        owner.KeyId == keyId ? new(id, OwnerOutcome.Owner, owner, "edge") : new(id, OwnerOutcome.Foreign, null, "edge");
+
+    private static (string, string) OwnerKey(string id) => ("owner", id);
+
+    private static (string, string, string) ScopeKey(string keyId, string scope) => ("scope", keyId, scope);
+
+    private static MemoryCacheEntryOptions Entry(TimeSpan lifetime) => new() { Size = 1, AbsoluteExpirationRelativeToNow = lifetime };
+}

@@ -1,0 +1,74 @@
+using System.Threading.Channels;
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Turns;
+
+namespace Proxy.Edge.Clients;
+
+/// <summary>
+/// Tells the continuity service who owns an id. A publication that is not acknowledged in time goes on here, in a bounded queue:
+/// meanwhile this edge knows the owner itself, and the log row will tell it too.
+/// </summary>
+internal sealed partial class OwnerPublications(
+    ContinuityClient continuity, OwnerDirectory owners, TurnTelemetry telemetry, TimeProvider time, ILogger<OwnerPublications> logger) : BackgroundService
+{
+    private const int MaxPending = 10_000;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly Channel<(Task<bool> Attempt, PublishRequest Request)> _pending = Channel.CreateBounded<(Task<bool>, PublishRequest)>(
+        new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+
+    /// <summary>Begins to publish what a turn has minted. The caller awaits the task, with its own bound, in <see cref="WaitAsync"/>.</summary>
+    public Task<bool> Begin(Turn turn, string id)
+    {
+        var request = RequestFor(turn, id);
+        owners.Keep(request.Id, request.Owner, request.Scope);
+        // Not the client's token: whoever leaves, the id exists.
+        return continuity.PublishAsync(request, CancellationToken.None);
+    }
+
+    /// <summary>Waits for the acknowledgement, so that the client can send a follow-up to any edge; past the bound it comes later.</summary>
+    public async Task WaitAsync(Turn turn, TimeSpan bound)
+    {
+        if (turn.Publication is not { } publication || turn.ResponseId is not { } id)
+        {
+            return;
+        }
+        try
+        {
+            if (await publication.WaitAsync(bound, time))
+            {
+                return;
+            }
+        }
+        catch (TimeoutException)
+        {
+            // It goes on below.
+        }
+        telemetry.CountLatePublication();
+        if (!_pending.Writer.TryWrite((publication, RequestFor(turn, id))))
+        {
+            LogDropped();
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var (attempt, request) in _pending.Reader.ReadAllAsync(stoppingToken))
+        {
+            var published = await attempt;
+            while (!published)
+            {
+                await Task.Delay(Pause, time, stoppingToken);
+                published = await continuity.PublishAsync(request, stoppingToken);
+            }
+        }
+    }
+
+    private static PublishRequest RequestFor(Turn turn, string id) => new(
+        new OwnedId(turn.MintedKind, id),
+        new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, turn.Request.Store, turn.Activity?.Id),
+        turn.Scope.Key);
+
+    [LoggerMessage(410, LogLevel.Error, "Too many owners wait to be published; one is known to this edge and the log only")]
+    private partial void LogDropped();
+}

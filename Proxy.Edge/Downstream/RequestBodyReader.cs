@@ -1,0 +1,141 @@
+using System.IO.Compression;
+using Microsoft.Extensions.Options;
+using Proxy.Edge.Protocol;
+using ServiceDefaults.Http;
+using ZstdSharp;
+
+namespace Proxy.Edge.Downstream;
+
+/// <summary>Reads a JSON body whole, bounded as it comes and once more when decompressed: a few bytes may unfold to gigabytes.</summary>
+internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
+{
+    /// <summary>The decompressed body, or the error to answer.</summary>
+    /// <exception cref="OperationCanceledException">The client left.</exception>
+    public async Task<(PooledBody? Body, ApiError? Error)> ReadAsync(HttpRequest request)
+    {
+        if (!IsJson(request.ContentType))
+        {
+            return (null, Errors.UnsupportedMediaType);
+        }
+        if (request.ContentLength > options.Value.MaxRequestBytes)
+        {
+            return (null, Errors.TooLarge(options.Value.MaxRequestBytes));
+        }
+        var (decoder, isKnown) = DecoderOf(request);
+        if (!isKnown)
+        {
+            return (null, Errors.UnsupportedEncoding);
+        }
+        var raw = new BoundedStream(request.Body, options.Value.MaxRequestBytes);
+        var stream = decoder is null ? raw : decoder(raw);
+        var body = new PooledBody((int)Math.Clamp(request.ContentLength ?? 0, 4 << 10, 1 << 20) + 1);
+        try
+        {
+            await using (stream)
+            {
+                var error = await FillAsync(body, stream, options.Value.MaxDecompressedBytes, request.HttpContext.RequestAborted);
+                error ??= raw.IsExceeded ? Errors.TooLarge(options.Value.MaxRequestBytes) : null;
+                if (error is null)
+                {
+                    return (body, null);
+                }
+                body.Dispose();
+                return (null, error);
+            }
+        }
+        catch (Exception exception) when (exception is InvalidDataException or ZstdException or EndOfStreamException)
+        {
+            body.Dispose();
+            return (null, raw.IsExceeded ? Errors.TooLarge(options.Value.MaxRequestBytes) : Errors.BrokenEncoding);
+        }
+        catch (BadHttpRequestException)
+        {
+            body.Dispose();
+            return (null, Errors.TooLarge(options.Value.MaxRequestBytes));
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<ApiError?> FillAsync(PooledBody body, Stream stream, int most, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var read = await stream.ReadAsync(body.GetMemory(), cancellationToken);
+            if (read == 0)
+            {
+                return null;
+            }
+            body.Advance(read);
+            if (body.Length > most)
+            {
+                return Errors.TooLarge(most);
+            }
+        }
+    }
+
+    // An absent content type is JSON too: curl -d sends a form's type unless told otherwise, and gets told.
+    private static bool IsJson(string? contentType) =>
+        contentType is null || contentType.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) || contentType.Contains("+json", StringComparison.OrdinalIgnoreCase);
+
+    private static (Func<Stream, Stream>? Decoder, bool IsKnown) DecoderOf(HttpRequest request) =>
+        request.Headers.ContentEncoding.ToString().Trim().ToLowerInvariant() switch
+        {
+            "" or "identity" => (null, true),
+            "zstd" => (raw => new DecompressionStream(raw, leaveOpen: false), true),
+            "gzip" => (raw => new GZipStream(raw, CompressionMode.Decompress), true),
+            "deflate" => (raw => new ZLibStream(raw, CompressionMode.Decompress), true),
+            "br" => (raw => new BrotliStream(raw, CompressionMode.Decompress), true),
+            _ => (null, false),
+        };
+
+    /// <summary>Ends a stream at a number of bytes, and remembers that it did.</summary>
+    private sealed class BoundedStream(Stream inner, long most) : Stream
+    {
+        private long _read;
+
+        public bool IsExceeded { get; private set; }
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            Count(await inner.ReadAsync(buffer, cancellationToken));
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Bodies are read asynchronously.");
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        private int Count(int read)
+        {
+            _read += read;
+            if (_read <= most)
+            {
+                return read;
+            }
+            IsExceeded = true;
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Proxy.Edge;
+
+/// <summary>Who may call without an API key.</summary>
+internal enum AuthenticationMode
+{
+    /// <summary>Nobody.</summary>
+    Required,
+
+    /// <summary>Programs on this machine that talk to it directly: see <see cref="Callers.CallerAuthentication"/>.</summary>
+    Loopback,
+}
+
+/// <summary>Section <c>Edge</c>.</summary>
+internal sealed class EdgeOptions : IValidatableObject
+{
+    public const string Section = "Edge";
+
+    /// <summary>This edge's name in log rows and leases, unique in the system. Default <c>edge</c>.</summary>
+    [Required, StringLength(64, MinimumLength = 1)]
+    public string Id { get; set; } = "edge";
+
+    /// <summary>Default: loopback in Development, else required.</summary>
+    public AuthenticationMode? Authentication { get; set; }
+
+    /// <summary>Where log rows are kept until they are acknowledged. One edge, one directory. Default: <c>spool</c> in the working directory.</summary>
+    [Required]
+    public string SpoolDirectory { get; set; } = "spool";
+
+    /// <summary>Bytes of rows that may wait; beyond it new turns are refused with 503. Default 256 MiB.</summary>
+    [Range(1 << 20, 1L << 40)]
+    public long SpoolMaxBytes { get; set; } = 256L << 20;
+
+    /// <summary>A request body or frame as it comes over the wire. Default 64 MiB.</summary>
+    [Range(1 << 10, 1 << 30)]
+    public int MaxRequestBytes { get; set; } = 64 << 20;
+
+    /// <summary>A body after decompression. Default 128 MiB.</summary>
+    [Range(1 << 10, 1 << 30)]
+    public int MaxDecompressedBytes { get; set; } = 128 << 20;
+
+    /// <summary>An upload to a route that passes through. Default 512 MiB.</summary>
+    [Range(1 << 10, 1L << 40)]
+    public long MaxUploadBytes { get; set; } = 512L << 20;
+
+    /// <summary>One event or frame of upstream, or one JSON answer. Default 64 MiB.</summary>
+    [Range(1 << 10, 1 << 30)]
+    public int MaxEventBytes { get; set; } = 64 << 20;
+
+    /// <summary>Seconds a turn may wait for a free slot. Default 30.</summary>
+    [Range(0, 600)]
+    public int AdmissionWaitSeconds { get; set; } = 30;
+
+    /// <summary>Seconds to connect to an account. Default 15.</summary>
+    [Range(1, 300)]
+    public int ConnectSeconds { get; set; } = 15;
+
+    /// <summary>Seconds upstream may be silent within a streamed turn. Default 300.</summary>
+    [Range(1, 3600)]
+    public int IdleSeconds { get; set; } = 300;
+
+    /// <summary>Seconds a whole turn may take. Default 3600.</summary>
+    [Range(1, 86400)]
+    public int TurnSeconds { get; set; } = 3600;
+
+    /// <summary>Milliseconds the terminal event waits for its response's owner to be published. Default 500.</summary>
+    [Range(0, 10_000)]
+    public int PublicationWaitMs { get; set; } = 500;
+
+    /// <summary>What to do with an id of which nothing is known, on a route that names one. Default false: 404.</summary>
+    public bool TryUnknownIds { get; set; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (IdleSeconds > TurnSeconds)
+        {
+            yield return new ValidationResult("Edge:IdleSeconds must not exceed Edge:TurnSeconds.");
+        }
+        if (MaxRequestBytes > MaxDecompressedBytes)
+        {
+            yield return new ValidationResult("Edge:MaxRequestBytes must not exceed Edge:MaxDecompressedBytes.");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Microsoft.AspNetCore.Diagnostics;
+using Proxy.Edge.Callers;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Downstream;
+using Proxy.Edge.Endpoints;
+using Proxy.Edge.Passthrough;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Routing;
+using Proxy.Edge.Spool;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Upstream;
+using ServiceDefaults.Health;
+using ServiceDefaults.Hosting;
+using ServiceDefaults.Http;
+
+namespace Proxy.Edge;
+
+/// <summary>The service's parts and routes.</summary>
+internal static class EdgeService
+{
+    // Owners, scopes, callers and catalogues: about 100 bytes each.
+    private const int CacheEntries = 200_000;
+
+    public static WebApplicationBuilder AddEdge(this WebApplicationBuilder builder)
+    {
+        builder.AddServiceDefaults();
+        builder.Services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        // Bodies have limits of their own, each with an answer that clients understand.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null);
+        builder.Services.AddMemoryCache(cache => cache.SizeLimit = CacheEntries);
+        builder.Services.AddHttpForwarder();
+        builder.Services.AddServiceClient<ContinuityClient>("continuity");
+        builder.Services.AddServiceClient<AccountsClient>("accounts");
+
+        builder.Services
+            .AddSingleton<TurnSpool>()
+            .AddSingleton<OwnerDirectory>()
+            .AddSingleton<UpstreamHandlers>()
+            .AddSingleton<UpstreamConnector>()
+            .AddSingleton<CallerAuthentication>()
+            .AddSingleton<RequestBodyReader>()
+            .AddSingleton<TurnTelemetry>()
+            .AddSingleton<TurnJournal>()
+            .AddSingleton<TurnAdmission>()
+            .AddSingleton<TurnEvents>()
+            .AddSingleton<SseRelay>()
+            .AddSingleton<JsonRelay>()
+            .AddSingleton<HttpTurnRunner>()
+            .AddSingleton<SocketServices>()
+            .AddSingleton<ResponsesEndpoint>()
+            .AddSingleton<ResponsesSocketEndpoint>()
+            .AddSingleton<ModelCatalogue>()
+            .AddSingleton<PassthroughEndpoint>()
+            .AddSingleton<AdminForwarding>();
+
+        // Stopped in reverse: leases are renewed and owners published until the last row has left the spool.
+        builder.Services.AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>();
+        return builder;
+    }
+
+    public static WebApplication MapEdge(this WebApplication app)
+    {
+        app.UseExceptionHandler(handler => handler.Run(AnswerFaultAsync));
+        app.UseInternalToken();
+        app.UseWebSockets();
+        app.MapServiceHealth();
+        EdgeEndpoints.MapEdge(app);
+        return app;
+    }
+
+    private static IServiceCollection AddHostedSingleton<T>(this IServiceCollection services) where T : class, IHostedService =>
+        services.AddSingleton<T>().AddHostedService(provider => provider.GetRequiredService<T>());
+
+    private static Task AnswerFaultAsync(HttpContext context) =>
+        (context.Features.Get<IExceptionHandlerFeature>()?.Error is BadHttpRequestException bad
+            ? new ApiError(bad.StatusCode, "invalid_request", "The request is not valid HTTP.")
+            : Errors.InternalFault).WriteAsync(context);
+}

@@ -1,0 +1,78 @@
+using Microsoft.Extensions.Options;
+using Proxy.Accounts.Contracts;
+using Proxy.Edge.Callers;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Downstream;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Routing;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Upstream;
+using ServiceDefaults.Http;
+
+namespace Proxy.Edge.Endpoints;
+
+/// <summary>
+/// The upgrade of <c>/responses</c>. Upstream's socket is opened first, since its 101 carries headers that the client reads;
+/// if that fails for now, the client is let in all the same, and its first frame tries again: a refused upgrade costs agents
+/// many seconds of retries, and 426 their WebSocket for the whole session.
+/// </summary>
+internal sealed class ResponsesSocketEndpoint(
+    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, SocketServices services, IOptions<EdgeOptions> options, IHostApplicationLifetime lifetime)
+{
+    private static readonly TimeSpan EagerBound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
+
+    public async Task HandleAsync(HttpContext context, string path)
+    {
+        if (CallerAuthentication.HasForeignOrigin(context.Request))
+        {
+            await Errors.ForeignOrigin.WriteAsync(context);
+            return;
+        }
+        var (caller, error) = await callers.IdentifyAsync(context);
+        if (caller is null)
+        {
+            await error!.WriteAsync(context);
+            return;
+        }
+        var (account, upstream, refusal) = await ConnectEagerlyAsync(context, caller, path);
+        if (refusal is not null)
+        {
+            await refusal.WriteAsync(context);
+            return;
+        }
+        foreach (var (name, values) in upstream?.Headers ?? [])
+        {
+            context.Response.Headers[name] = values;
+        }
+        var accept = new WebSocketAcceptContext { KeepAliveInterval = KeepAlive, KeepAliveTimeout = KeepAlive };
+        using var client = new MessageSocket(await context.WebSockets.AcceptWebSocketAsync(accept), options.Value.MaxDecompressedBytes);
+        var router = new SocketRouter(services, context.Request, caller, path);
+        await router.RunAsync(client, upstream?.Socket is { } socket ? (account!, socket) : null, lifetime.ApplicationStopping);
+        await client.CloseAsync(
+            lifetime.ApplicationStopping.IsCancellationRequested ? System.Net.WebSockets.WebSocketCloseStatus.EndpointUnavailable : System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "");
+    }
+
+    private async Task<(AdmittedAccount? Account, UpstreamHandshake? Upstream, ApiError? Refusal)> ConnectEagerlyAsync(HttpContext context, Caller caller, string path)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        bound.CancelAfter(EagerBound);
+        try
+        {
+            var scope = TurnScope.Of(context.Request.Headers, new TurnRequest());
+            var known = scope.Key is null ? null : await owners.ResolveAsync(caller.KeyId, scope.Key, [], bound.Token);
+            var admitted = await accounts.AdmitAsync(new AdmissionRequest(
+                Guid.CreateVersion7(), AdmissionPurpose.Request, caller.KeyId, null, null, known?.ScopeAccountId, null, NeedsWebSockets: true, WaitMs: 0), bound.Token);
+            if (admitted?.Account is not { } account)
+            {
+                return (null, null, admitted?.Refusal?.Reason is RefusalReason.NoWebSockets ? Errors.UpgradeRequired : null);
+            }
+            var upstream = await services.Connector.ConnectAsync(account, path, context.Request, bound.Token);
+            return (account, upstream, null);
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return (null, null, null);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Http.Features;
+using Proxy.Accounts.Contracts;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Upstream;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Proxy.Edge.Passthrough;
+
+/// <summary>YARP's transforms for one request to an account: our header policy, its credential, and what it mints.</summary>
+/// <param name="minting">The turn under which a minted id is kept; null for routes that mint none.</param>
+internal sealed class AccountTransformer(AdmittedAccount account, string path, Turn? minting, TurnEvents events, int maxAnswerBytes) : HttpTransformer
+{
+    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        proxyRequest.RequestUri = UpstreamRequests.AddressOf(account, path, httpContext.Request.QueryString);
+        HeaderPolicy.CopyUpstream(httpContext.Request.Headers, proxyRequest);
+        if (proxyRequest.Content is { } content)
+        {
+            content.Headers.ContentLength = httpContext.Request.ContentLength;
+        }
+        if (minting is not null)
+        {
+            // The answer is read on its way.
+            proxyRequest.Headers.Remove("Accept-Encoding");
+        }
+        UpstreamRequests.Authenticate(proxyRequest.Headers, account);
+        return ValueTask.CompletedTask;
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is null)
+        {
+            return true;
+        }
+        if (minting is not null)
+        {
+            await proxyResponse.Content.LoadIntoBufferAsync(maxAnswerBytes, cancellationToken);
+            var facts = EventScanner.ReadFacts(await proxyResponse.Content.ReadAsByteArrayAsync(cancellationToken));
+            await events.EndJsonAsync(minting, (int)proxyResponse.StatusCode, facts);
+        }
+        if (proxyResponse.StatusCode == System.Net.HttpStatusCode.Unauthorized)
+        {
+            // Our credential was refused, not the client's.
+            await Errors.UpstreamRefusedCredential.WriteAsync(httpContext);
+            return false;
+        }
+        httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        HeaderPolicy.CopyDownstream(proxyResponse, httpContext.Response.Headers);
+        return true;
+    }
+}

@@ -1,0 +1,122 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+using Proxy.Accounts.Contracts;
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Callers;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Downstream;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Upstream;
+using ServiceDefaults.Http;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Proxy.Edge.Passthrough;
+
+/// <summary>Routes that pass through YARP's forwarder: who asks, whose the named ids are, which account answers, and then the bytes as they are.</summary>
+internal sealed class PassthroughEndpoint(
+    CallerAuthentication callers, RequestBodyReader bodies, TurnJournal journal, TurnAdmission admission, TurnEvents events,
+    AccountsClient accounts, UpstreamHandlers handlers, IHttpForwarder forwarder, IOptions<EdgeOptions> options, TimeProvider time)
+{
+    public async Task HandleAsync(HttpContext context, PassthroughRoute route, string path)
+    {
+        var (caller, error) = await callers.IdentifyAsync(context);
+        if (caller is null)
+        {
+            await error!.WriteAsync(context);
+            return;
+        }
+        PooledBody? body = null;
+        var request = new TurnRequest();
+        if (HasJsonBody(context.Request))
+        {
+            (body, error) = await bodies.ReadAsync(context.Request);
+            if (body is not null)
+            {
+                (var scanned, error) = TurnRequestScanner.Scan(body.Span);
+                request = scanned ?? request;
+            }
+        }
+        else if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = options.Value.MaxUploadBytes;
+        }
+        using (body)
+        {
+            error ??= await ForwardAsync(context, route, path, caller, request, body);
+            if (error is not null)
+            {
+                await error.WriteAsync(context);
+            }
+        }
+    }
+
+    private async Task<ApiError?> ForwardAsync(HttpContext context, PassthroughRoute route, string path, Caller caller, TurnRequest request, PooledBody? body)
+    {
+        var turn = journal.Accept(request, caller, TurnScope.Of(context.Request.Headers, request), Surfaces.HttpJson, body?.Length ?? 0, route.Kind);
+        var (account, error) = await FindAccountAsync(context, route, turn);
+        if (account is null)
+        {
+            return error;
+        }
+        turn.Account = account;
+        if (body is not null)
+        {
+            // Read for the ids it names, and plain by now.
+            context.Request.Body = new MemoryStream(body.Memory.ToArray(), writable: false);
+            context.Request.ContentLength = body.Length;
+            context.Request.Headers.Remove("Content-Encoding");
+        }
+        var isMinting = route.Use == RouteUse.Mints;
+        var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(options.Value.IdleSeconds) };
+        var failure = await forwarder.SendAsync(context, account.BaseUrl, handlers.For(account.Id), config,
+            new AccountTransformer(account, path, isMinting ? turn : null, events, options.Value.MaxEventBytes));
+        if (failure == ForwarderError.None || context.RequestAborted.IsCancellationRequested)
+        {
+            return null;
+        }
+        if (isMinting)
+        {
+            await events.EndAsync(turn, Errors.UpstreamFailedAfterSend, wasSent: true);
+        }
+        context.Response.Headers.Clear();
+        return Explain(failure);
+    }
+
+    private async Task<(AdmittedAccount? Account, ApiError? Error)> FindAccountAsync(HttpContext context, PassthroughRoute route, Turn turn)
+    {
+        // The id in the path comes first, so that it is the one that decides.
+        OwnedId[] named = route.Use == RouteUse.Owned ? [new OwnedId(route.Kind, (string)context.Request.RouteValues["id"]!)] : [];
+        var (owner, error) = await admission.ResolveAsync(turn, [.. named, .. OwnerRoute.DemandsOf(turn.Request)], context.RequestAborted);
+        if (owner is null)
+        {
+            // GET and DELETE of another key's response are 404, where a turn that continues it is told 400.
+            return (null, error!.Code == Errors.PreviousResponseNotFoundCode ? Errors.IdNotFound(named[0].Kind, named[0].Id) : error);
+        }
+        if (route.Use == RouteUse.Owned && owner.Domain is null && !options.Value.TryUnknownIds)
+        {
+            return (null, Errors.IdNotFound(named[0].Kind, named[0].Id));
+        }
+        if (route.Use == RouteUse.Lists && (await accounts.ListOpenAsync(turn.Caller.KeyId, context.RequestAborted))?.SoleKey != true)
+        {
+            return (null, Errors.NeedsSoleKey);
+        }
+        var response = await accounts.AdmitAsync(new AdmissionRequest(
+            turn.Id, AdmissionPurpose.Request, turn.Caller.KeyId, turn.Request.Model, owner.Domain, owner.PreferredAccountId, null, NeedsWebSockets: false, WaitMs: 0),
+            context.RequestAborted);
+        return response?.Account is { } account
+            ? (account, null)
+            : (null, Refusals.Explain(response?.Refusal, turn.Request.Model, time.GetUtcNow()));
+    }
+
+    private static bool HasJsonBody(HttpRequest request) =>
+        request.ContentType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true && (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0);
+
+    private static ApiError Explain(ForwarderError failure) => failure switch
+    {
+        ForwarderError.RequestTimedOut => Errors.UpstreamTimeout,
+        ForwarderError.Request => Errors.UpstreamUnreachable,
+        ForwarderError.RequestBodyClient => Errors.TooLarge(long.MaxValue),
+        _ => Errors.UpstreamFailedAfterSend,
+    };
+}

@@ -1,0 +1,63 @@
+using Proxy.Continuity.Contracts;
+
+namespace Proxy.Edge.Passthrough;
+
+/// <summary>What a route does with ids that only one account knows.</summary>
+internal enum RouteUse
+{
+    /// <summary>Names an owned id in its path: goes to the owner, and to nobody but the key that made it.</summary>
+    Owned,
+
+    /// <summary>Makes one: its owner is kept.</summary>
+    Mints,
+
+    /// <summary>Lists what an account holds: open only while there is a single key, since an account's list shows every key's.</summary>
+    Lists,
+
+    /// <summary>Neither.</summary>
+    Free,
+}
+
+/// <summary>A route that passes.</summary>
+/// <param name="Pattern">Below the API's prefix; <c>{id}</c> is the owned id.</param>
+/// <param name="Kind">One of <see cref="OwnedKinds"/>.</param>
+internal sealed record PassthroughRoute(string Method, string Pattern, RouteUse Use, string Kind = OwnedKinds.Other);
+
+/// <summary>
+/// The allow-list of what is served besides turns. A route that is not here does not exist: whoever adds one has to say what it does with ids,
+/// in its path and in its body.
+/// </summary>
+internal static class PassthroughRoutes
+{
+    public static IReadOnlyList<PassthroughRoute> All { get; } =
+    [
+        new("GET", "/responses/{id}", RouteUse.Owned, OwnedKinds.Response),
+        new("DELETE", "/responses/{id}", RouteUse.Owned, OwnedKinds.Response),
+        new("POST", "/responses/{id}/cancel", RouteUse.Owned, OwnedKinds.Response),
+        new("GET", "/responses/{id}/input_items", RouteUse.Owned, OwnedKinds.Response),
+
+        new("POST", "/conversations", RouteUse.Mints, OwnedKinds.Conversation),
+        new("GET", "/conversations/{id}", RouteUse.Owned, OwnedKinds.Conversation),
+        new("POST", "/conversations/{id}", RouteUse.Owned, OwnedKinds.Conversation),
+        new("DELETE", "/conversations/{id}", RouteUse.Owned, OwnedKinds.Conversation),
+        new("GET", "/conversations/{id}/items", RouteUse.Owned, OwnedKinds.Conversation),
+        new("POST", "/conversations/{id}/items", RouteUse.Owned, OwnedKinds.Conversation),
+        new("GET", "/conversations/{id}/items/{item}", RouteUse.Owned, OwnedKinds.Conversation),
+        new("DELETE", "/conversations/{id}/items/{item}", RouteUse.Owned, OwnedKinds.Conversation),
+
+        new("POST", "/files", RouteUse.Mints, OwnedKinds.File),
+        new("GET", "/files", RouteUse.Lists, OwnedKinds.File),
+        new("GET", "/files/{id}", RouteUse.Owned, OwnedKinds.File),
+        new("DELETE", "/files/{id}", RouteUse.Owned, OwnedKinds.File),
+        new("GET", "/files/{id}/content", RouteUse.Owned, OwnedKinds.File),
+
+        new("POST", "/chat/completions", RouteUse.Free),
+        new("POST", "/embeddings", RouteUse.Free),
+        new("POST", "/moderations", RouteUse.Free),
+        new("POST", "/images/generations", RouteUse.Free),
+        new("POST", "/images/edits", RouteUse.Free),
+        new("POST", "/audio/speech", RouteUse.Free),
+        new("POST", "/audio/transcriptions", RouteUse.Free),
+        new("POST", "/alpha/search", RouteUse.Free),
+    ];
+}

@@ -1,0 +1,146 @@
+using ServiceDefaults.Http;
+using static Microsoft.AspNetCore.Http.StatusCodes;
+
+namespace Proxy.Edge.Protocol;
+
+/// <summary>Every error the edge itself can answer: its status, its code, and what the caller can do about it.</summary>
+internal static class Errors
+{
+    public const string StreamIncomplete = "stream_incomplete";
+    public const string PreviousResponseNotFoundCode = "previous_response_not_found";
+
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
+
+    // The request's form.
+
+    public static ApiError NotAnObject { get; } = new(Status400BadRequest, "invalid_json", "The request must be one JSON object.");
+
+    public static ApiError InvalidJson(long? line, long? position) => new(Status400BadRequest, "invalid_json",
+        line is null ? "The request is not valid JSON." : $"The request is not valid JSON (line {line + 1}, byte {position + 1}).");
+
+    public static ApiError RepeatedField(string field) => new(Status400BadRequest, "invalid_value", $"The field {field} is given twice.", Param: field);
+
+    public static ApiError FieldTooLong(string field, int most) =>
+        new(Status400BadRequest, "invalid_value", $"The field {field} may have at most {most} characters.", Param: field);
+
+    /// <summary>400 and not 413: agents answer 413 by sending the same again, several times.</summary>
+    public static ApiError TooLarge(long most) => new(Status400BadRequest, "payload_too_large", $"The request is larger than {most} bytes. Send less input.", Param: "input");
+
+    public static ApiError UnsupportedMediaType { get; } = new(Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON, with the content type application/json.");
+
+    public static ApiError UnsupportedEncoding { get; } =
+        new(Status415UnsupportedMediaType, "unsupported_content_encoding", "Send the body plain or in one of zstd, gzip, deflate, br.");
+
+    public static ApiError BrokenEncoding { get; } = new(Status400BadRequest, "invalid_content_encoding", "The body is not what its content encoding says.");
+
+    public static ApiError BinaryFrame { get; } = new(Status400BadRequest, "invalid_frame", "Send text frames, one JSON object each.");
+
+    public static ApiError InvalidStreamId { get; } =
+        new(Status400BadRequest, "invalid_stream_id", "A stream_id has 1 to 256 of the characters A-Z a-z 0-9 _ . -", Param: "stream_id");
+
+    public static ApiError TooManyLanes(int most) =>
+        new(Status400BadRequest, "websocket_stream_limit_reached", $"This connection has reached its maximum number of distinct stream IDs ({most}).", Param: "stream_id");
+
+    public static ApiError TooManyQueued { get; } =
+        new(Status429TooManyRequests, "rate_limit_exceeded", "Too many turns wait on this lane. Wait for one to end.", ApiError.RateLimit, RetryAfter: Soon);
+
+    public static ApiError NotFound(string path) => new(Status404NotFound, "unknown_url", $"Unknown request URL: {path}. See /admin/v1 and the README for what is served.");
+
+    public static ApiError UpgradeRequired { get; } =
+        new(Status426UpgradeRequired, "websockets_unavailable", "No account that is open to this key speaks WebSocket. Use HTTP.");
+
+    // Who asks.
+
+    public static ApiError MissingKey { get; } = new(Status401Unauthorized, "invalid_api_key", "An API key is needed: Authorization: Bearer <key>.", ApiError.Authentication);
+
+    public static ApiError InvalidKey { get; } = new(Status401Unauthorized, "invalid_api_key", "The API key is unknown, revoked or expired.", ApiError.Authentication);
+
+    public static ApiError ForeignOrigin { get; } = new(Status403Forbidden, "origin_not_allowed", "Web pages of other origins may not connect.", ApiError.Permission);
+
+    public static ApiError ModelNotAllowed(string? model) =>
+        new(Status403Forbidden, "model_not_allowed", $"This API key may not use the model {model}.", ApiError.Permission, Param: "model");
+
+    public static ApiError NeedsSoleKey { get; } =
+        new(Status403Forbidden, "list_not_allowed", "Lists would show what other API keys have made; they are open only while there is one key.", ApiError.Permission);
+
+    // Whose id it is.
+
+    public static ApiError PreviousResponseNotFound(string id) =>
+        new(Status400BadRequest, PreviousResponseNotFoundCode, $"Previous response with id '{id}' not found.", Param: "previous_response_id");
+
+    public static ApiError IdNotFound(string kind, string id) =>
+        new(Status404NotFound, "not_found", $"{char.ToUpperInvariant(kind[0])}{kind[1..]} with id '{id}' not found.");
+
+    public static ApiError TwoOwners(string first, string second) =>
+        new(Status400BadRequest, "conflicting_owners", $"'{first}' and '{second}' were made by different upstream accounts and cannot be used in one request.");
+
+    public static ApiError OwnerLookupFailed { get; } = new(Status502BadGateway, "upstream_unavailable", "Previous response owner lookup failed; retry later.", ApiError.Server);
+
+    public static ApiError OwnerUnavailable { get; } =
+        new(Status502BadGateway, "upstream_unavailable", "Previous response owner account is unavailable; retry later.", ApiError.Server);
+
+    // Which account serves.
+
+    public static ApiError NoAccounts { get; } =
+        new(Status503ServiceUnavailable, "no_accounts", "No upstream account is open to this API key.", ApiError.Server, ShouldRetry: false);
+
+    public static ApiError ModelNotServed(string? model) => new(Status404NotFound, "model_not_found", $"No upstream account serves the model {model}.", Param: "model");
+
+    /// <summary>
+    /// Clients obey any Retry-After and would hang for hours: a long wait is told as <c>resets_at</c> and not retried.
+    /// </summary>
+    public static ApiError PoolExhausted(DateTimeOffset? resetsAt, DateTimeOffset now)
+    {
+        var wait = resetsAt - now;
+        var isShort = wait <= TimeSpan.FromSeconds(60);
+        return new ApiError(Status429TooManyRequests, "usage_limit_reached", "Every upstream account has reached its usage limit.", "usage_limit_reached",
+            RetryAfter: isShort ? Max(wait!.Value, Soon) : null, ShouldRetry: isShort ? null : false, ResetsAt: resetsAt);
+    }
+
+    public static ApiError AtCapacity { get; } =
+        new(Status429TooManyRequests, "concurrency_limit_reached", "Every upstream account runs as many turns as it may. Come back in a moment.", ApiError.RateLimit, RetryAfter: Soon);
+
+    public static ApiError Recovering { get; } =
+        new(Status503ServiceUnavailable, "admission_unavailable", "The gateway is counting its running turns anew. Come back in a moment.", ApiError.Server, RetryAfter: Soon);
+
+    public static ApiError SpoolFull { get; } =
+        new(Status503ServiceUnavailable, "log_spool_full", "The gateway cannot log more turns until its log store is back.", ApiError.Server, RetryAfter: TimeSpan.FromSeconds(5));
+
+    // What upstream did.
+
+    public static ApiError UpstreamUnreachable { get; } = new(Status502BadGateway, "upstream_unavailable", "The upstream account could not be reached; retry later.", ApiError.Server);
+
+    /// <summary>The request may have run: repeating it could run it twice.</summary>
+    public static ApiError UpstreamFailedAfterSend { get; } =
+        new(Status502BadGateway, StreamIncomplete, "Upstream ended the request without an answer. It may have been executed.", ApiError.Server, ShouldRetry: false);
+
+    public static ApiError UpstreamRefusedCredential { get; } =
+        new(Status502BadGateway, "upstream_authentication_failed", "The upstream account refuses its credential; an administrator has to renew it.", ApiError.Server);
+
+    public static ApiError UpstreamTimeout { get; } = new(Status504GatewayTimeout, "upstream_request_timeout", "Upstream did not answer in time.", ApiError.Server, ShouldRetry: false);
+
+    public static ApiError StreamCut { get; } =
+        new(Status502BadGateway, StreamIncomplete, "Upstream closed the stream before response.completed.", ApiError.Server);
+
+    public static ApiError SocketCut(int? closeCode) => new(Status502BadGateway, StreamIncomplete,
+        closeCode is null ? "Upstream websocket closed before response.completed" : $"Upstream websocket closed before response.completed (close_code={closeCode})", ApiError.Server);
+
+    public static ApiError StreamIdle { get; } = new(Status504GatewayTimeout, "stream_idle_timeout", "Upstream was silent for too long.", ApiError.Server);
+
+    public static ApiError EventTooLarge { get; } = new(Status502BadGateway, "stream_event_too_large", "Upstream sent an event that is too large to relay.", ApiError.Server);
+
+    public static ApiError LeaseLost { get; } =
+        new(Status503ServiceUnavailable, StreamIncomplete, "The gateway lost its claim on the upstream account and stopped the turn.", ApiError.Server);
+
+    public static ApiError ShuttingDown { get; } =
+        new(Status503ServiceUnavailable, StreamIncomplete, "The gateway is shutting down; send the request again.", ApiError.Server, RetryAfter: Soon);
+
+    public static ApiError ClientLeft { get; } = new(Status499ClientClosedRequest, "client_closed_request", "The client left.", ApiError.Server);
+
+    public static ApiError InternalFault { get; } = new(Status500InternalServerError, "internal_error", "The gateway failed to handle the request.", ApiError.Server);
+
+    public static ApiError ServiceUnavailable(string service) =>
+        new(Status503ServiceUnavailable, "service_unavailable", $"The gateway's {service} service does not answer; retry later.", ApiError.Server, RetryAfter: Soon);
+
+    private static TimeSpan Max(TimeSpan first, TimeSpan second) => first > second ? first : second;
+}

@@ -1,0 +1,86 @@
+using System.Collections.Frozen;
+using System.Net.Http.Headers;
+using Microsoft.Extensions.Primitives;
+
+namespace Proxy.Edge.Protocol;
+
+/// <summary>Which headers go on. What is not listed here passes as it came: the edge never makes one client look like another.</summary>
+internal static class HeaderPolicy
+{
+    // RFC 9110 section 7.6.1: headers of one connection, not of the message.
+    private static readonly string[] HopByHop =
+        ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
+
+    // What would carry the client's identity to the account, or the account's choice to the client.
+    private static readonly string[] NeverForwarded =
+    [
+        "authorization", "api-key", "x-api-key", "cookie", "openai-organization", "openai-project", "chatgpt-account-id", "x-openai-account-routing-override",
+        "forwarded", "x-real-ip",
+    ];
+
+    // Those the request to upstream sets for itself.
+    private static readonly string[] SetAnew = ["host", "content-length", "expect"];
+
+    private static readonly FrozenSet<string> DroppedFromRequests =
+        FrozenSet.ToFrozenSet([.. HopByHop, .. NeverForwarded, .. SetAnew], StringComparer.OrdinalIgnoreCase);
+
+    private static readonly FrozenSet<string> DroppedFromResponses =
+        FrozenSet.ToFrozenSet([.. HopByHop, "set-cookie", "alt-svc", "strict-transport-security"], StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>True for a request header that goes upstream.</summary>
+    public static bool GoesUpstream(string name) =>
+        !DroppedFromRequests.Contains(name)
+        && !name.StartsWith("x-forwarded-", StringComparison.OrdinalIgnoreCase)
+        && !name.StartsWith("sec-websocket-", StringComparison.OrdinalIgnoreCase)
+        && !name.StartsWith(':');
+
+    /// <summary>True for a response header that goes to the client.</summary>
+    public static bool GoesDownstream(string name) =>
+        !DroppedFromResponses.Contains(name) && !name.StartsWith("sec-websocket-", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Copies what goes upstream, but for the headers named.</summary>
+    public static void CopyUpstream(IHeaderDictionary from, HttpRequestMessage to, params ReadOnlySpan<string> except)
+    {
+        foreach (var (name, values) in from)
+        {
+            if (!GoesUpstream(name) || Contains(except, name))
+            {
+                continue;
+            }
+            if (!to.Headers.TryAddWithoutValidation(name, (IEnumerable<string>)values))
+            {
+                to.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string>)values);
+            }
+        }
+    }
+
+    /// <summary>Copies what goes to the client, over what we have set: upstream's own <c>x-request-id</c> is the one to ask its support with.</summary>
+    public static void CopyDownstream(HttpResponseMessage from, IHeaderDictionary to)
+    {
+        Copy(from.Headers.NonValidated, to);
+        Copy(from.Content.Headers.NonValidated, to);
+    }
+
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to)
+    {
+        foreach (var (name, values) in from)
+        {
+            if (GoesDownstream(name))
+            {
+                to[name] = values.Count == 1 ? new StringValues(values.ToString()) : new StringValues([.. values]);
+            }
+        }
+    }
+
+    private static bool Contains(ReadOnlySpan<string> names, string name)
+    {
+        foreach (var other in names)
+        {
+            if (string.Equals(other, name, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,41 @@
+namespace Proxy.Edge.Protocol;
+
+/// <summary>What routing needs of a <c>response.create</c>; the body itself stays bytes.</summary>
+internal sealed record TurnRequest
+{
+    /// <summary>Frame type; HTTP bodies have none.</summary>
+    public string? Type { get; init; }
+
+    public string? Model { get; init; }
+
+    /// <summary>True if the client wants events (HTTP only: frames always stream).</summary>
+    public bool Stream { get; init; }
+
+    /// <summary>False makes the response connection-local. The API's default is true.</summary>
+    public bool Store { get; init; } = true;
+
+    public bool Background { get; init; }
+
+    /// <summary>The lane of a frame; null is the default lane.</summary>
+    public string? StreamId { get; init; }
+
+    /// <summary>The anchor.</summary>
+    public string? PreviousResponseId { get; init; }
+
+    public string? ConversationId { get; init; }
+
+    /// <summary>Distinct, in order of appearance.</summary>
+    public IReadOnlyList<string> FileIds { get; init; } = [];
+
+    public string? PromptCacheKey { get; init; }
+
+    /// <summary>From <c>client_metadata</c>, where Codex puts on a socket what it sends as headers over HTTP.</summary>
+    public string? TurnState { get; init; }
+
+    public string? SessionId { get; init; }
+
+    public string? ThreadId { get; init; }
+
+    /// <summary>True if an input item carries reasoning or a compaction that only its own organisation can read.</summary>
+    public bool HasEncryptedContent { get; init; }
+}

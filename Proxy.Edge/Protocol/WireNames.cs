@@ -1,0 +1,47 @@
+namespace Proxy.Edge.Protocol;
+
+/// <summary>Header names of the wire, once.</summary>
+internal static class WireHeaders
+{
+    public const string RequestId = "x-request-id";
+    public const string Continuity = "x-continuity";
+    public const string TurnState = "x-codex-turn-state";
+    public const string ThreadId = "thread-id";
+    public const string SessionId = "session-id";
+    public const string LegacySessionId = "session_id";
+    public const string CodexSessionId = "x-codex-session-id";
+    public const string CodexConversationId = "x-codex-conversation-id";
+    public const string AzureKey = "api-key";
+    public const string RetryAfterMs = "retry-after-ms";
+}
+
+/// <summary>Types of client frames and upstream events that the edge acts on; all others pass.</summary>
+internal static class WireTypes
+{
+    public const string Create = "response.create";
+
+    public static ReadOnlySpan<byte> Created => "response.created"u8;
+    public static ReadOnlySpan<byte> Completed => "response.completed"u8;
+    public static ReadOnlySpan<byte> Failed => "response.failed"u8;
+    public static ReadOnlySpan<byte> Incomplete => "response.incomplete"u8;
+    public static ReadOnlySpan<byte> DeltaSuffix => ".delta"u8;
+    public static ReadOnlySpan<byte> Error => "error"u8;
+}
+
+/// <summary>How a turn reaches us and goes on, as log rows and counters name it.</summary>
+internal static class Surfaces
+{
+    public const string WebSocket = "websocket";
+    public const string HttpStream = "http_stream";
+    public const string HttpJson = "http_json";
+}
+
+/// <summary>Where the API is mounted. Everything after the prefix is the same on an account, below its base URL.</summary>
+internal static class ApiPrefixes
+{
+    public const string OpenAi = "/v1";
+    public const string Codex = "/backend-api/codex";
+    public const string CodexV1 = "/backend-api/codex/v1";
+
+    public static readonly string[] All = [OpenAi, Codex, CodexV1];
+}

@@ -1,0 +1,71 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace Proxy.Edge.Routing;
+
+/// <summary>
+/// Names of lanes: 1 to 256 of <c>A-Z a-z 0-9 _ . -</c>. For an upstream without lanes the name is taken out of frames
+/// on their way up and put into events on their way down.
+/// </summary>
+internal static class StreamIds
+{
+    private static readonly SearchValues<char> Allowed = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+
+    public static bool IsValid(string streamId) => streamId.Length is >= 1 and <= 256 && !streamId.AsSpan().ContainsAnyExcept(Allowed);
+
+    /// <summary>
+    /// The frame without its <c>stream_id</c>, every other byte as it was:
+    /// <code>{"type":"response.create","stream_id":"a","model":"m"}  ->  {"type":"response.create","model":"m"}</code>
+    /// </summary>
+    public static byte[] Strip(ReadOnlySpan<byte> frame)
+    {
+        var reader = new Utf8JsonReader(frame, new JsonReaderOptions { MaxDepth = 256 });
+        reader.Read();
+        var previousEnd = (int)reader.BytesConsumed;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isIt = reader.ValueTextEquals("stream_id"u8);
+            var start = (int)reader.TokenStartIndex;
+            reader.Read();
+            reader.Skip();
+            var end = (int)reader.BytesConsumed;
+            if (isIt)
+            {
+                return Cut(frame, previousEnd, start, end);
+            }
+            previousEnd = end;
+        }
+        return frame.ToArray();
+    }
+
+    /// <summary>
+    /// The event with a <c>stream_id</c> in front:
+    /// <code>{"type":"response.created",...}  ->  {"stream_id":"a","type":"response.created",...}</code>
+    /// </summary>
+    public static byte[] Insert(ReadOnlySpan<byte> json, string streamId)
+    {
+        var brace = json.IndexOf((byte)'{');
+        if (brace < 0)
+        {
+            return json.ToArray();
+        }
+        var rest = json[(brace + 1)..];
+        var isEmpty = rest.TrimStart(" \t\r\n"u8).StartsWith("}"u8);
+        // A valid name needs no escaping.
+        var field = System.Text.Encoding.ASCII.GetBytes(isEmpty ? $"{{\"stream_id\":\"{streamId}\"" : $"{{\"stream_id\":\"{streamId}\",");
+        return [.. json[..brace], .. field, .. rest];
+    }
+
+    // With the field goes one comma: the one in front of it, or, where it is the first, the one behind it.
+    private static byte[] Cut(ReadOnlySpan<byte> frame, int previousEnd, int start, int end)
+    {
+        var hasCommaBefore = frame[previousEnd..start].Contains((byte)',');
+        if (hasCommaBefore)
+        {
+            return [.. frame[..previousEnd], .. frame[end..]];
+        }
+        var behind = frame[end..];
+        var comma = behind.TrimStart(" \t\r\n"u8).StartsWith(","u8) ? behind.IndexOf((byte)',') + 1 : 0;
+        return [.. frame[..start], .. behind[comma..]];
+    }
+}

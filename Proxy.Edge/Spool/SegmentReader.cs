@@ -1,0 +1,70 @@
+namespace Proxy.Edge.Spool;
+
+/// <summary>Reads a segment's records in order, a batch at a time; a batch counts only once it is committed.</summary>
+internal sealed class SegmentReader(SpoolSegment segment)
+{
+    private const int MaxRecords = 500;
+
+    private byte[] _buffer = new byte[64 << 10];
+    private long _position;
+    private long _next;
+
+    public SpoolSegment Segment => segment;
+
+    /// <summary>Turns whose beginning is in this segment and whose end has not been read.</summary>
+    public int OpenTurns { get; set; }
+
+    /// <summary>True when nothing is left to read, now or later.</summary>
+    public bool IsDone => segment.IsQuiet && _position >= segment.Length;
+
+    /// <summary>The next whole records; none when there are none yet.</summary>
+    public IReadOnlyList<SpoolRecord> Peek()
+    {
+        // Asked before reading: what is quiet now has no hole that will still be filled.
+        var isQuiet = segment.IsQuiet;
+        var records = new List<SpoolRecord>();
+        _next = _position;
+        while (records.Count < MaxRecords)
+        {
+            var length = segment.Read(_buffer, _next);
+            var whole = WholeLines(_buffer.AsSpan(0, length), isQuiet);
+            if (whole == 0)
+            {
+                if (length == _buffer.Length)
+                {
+                    Array.Resize(ref _buffer, _buffer.Length * 2);
+                    continue;
+                }
+                // The last line of a killed process, not written to its end: nothing can complete it.
+                _next = isQuiet ? Math.Max(_next, segment.Length) : _next;
+                break;
+            }
+            Parse(_buffer.AsSpan(0, whole), records);
+            _next += whole;
+        }
+        return records;
+    }
+
+    /// <summary>The records of the last <see cref="Peek"/> are acknowledged.</summary>
+    public void Commit() => _position = _next;
+
+    // In a segment that is still written, bytes behind a hole are not read before the hole is filled.
+    private static int WholeLines(ReadOnlySpan<byte> bytes, bool isQuiet)
+    {
+        var hole = isQuiet ? -1 : bytes.IndexOf((byte)0);
+        return (hole < 0 ? bytes : bytes[..hole]).LastIndexOf((byte)'\n') + 1;
+    }
+
+    private static void Parse(ReadOnlySpan<byte> lines, List<SpoolRecord> records)
+    {
+        foreach (var range in lines.Split((byte)'\n'))
+        {
+            // A killed process may have left a claimed range unwritten, in front of the next line.
+            var line = lines[range].TrimStart((byte)0);
+            if (!line.IsEmpty && SpoolRecord.Parse(line) is { } record)
+            {
+                records.Add(record);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Protocol;
+using ServiceDefaults.Http;
+
+namespace Proxy.Edge.Turns;
+
+/// <summary>Where a turn must or would rather go.</summary>
+/// <param name="Domain">A demand: the ownership domain of the ids it names.</param>
+/// <param name="PreferredAccountId">A preference: the owner itself, or the account that served the scope last.</param>
+/// <param name="Source">Which store knew the owner; <c>unknown</c> if ids were named that nobody knows, <c>none</c> if none was named.</param>
+/// <param name="TraceParent">The turn that minted the anchor.</param>
+internal sealed record OwnerRoute(string? Domain, string? PreferredAccountId, string Source, string? TraceParent)
+{
+    /// <summary>
+    /// The route by the owners of all ids a turn names. An id of another key does not exist for this one. An id of which nothing
+    /// is known demands nothing: upstream knows best whether it exists.
+    /// </summary>
+    public static (OwnerRoute? Route, ApiError? Error) Choose(IReadOnlyList<ResolvedOwner> owners, string? scopeAccountId)
+    {
+        var source = owners.Count == 0 ? "none" : "unknown";
+        ResolvedOwner? first = null;
+        foreach (var owner in owners)
+        {
+            if (owner.Outcome == OwnerOutcome.Foreign)
+            {
+                return (null, NotFound(owner.Id));
+            }
+            if (owner.Owner is null)
+            {
+                continue;
+            }
+            if (first is { Owner: { } known } && known.Domain != owner.Owner.Domain)
+            {
+                return (null, Errors.TwoOwners(first.Id.Id, owner.Id.Id));
+            }
+            first ??= owner;
+            source = first.Source ?? source;
+        }
+        return (new OwnerRoute(first?.Owner?.Domain, first?.Owner?.AccountId ?? scopeAccountId, source, first?.Owner?.TraceParent), null);
+    }
+
+    /// <summary>What the caller is told of an id that does not exist for it.</summary>
+    public static ApiError NotFound(OwnedId id) =>
+        id.Kind == OwnedKinds.Response ? Errors.PreviousResponseNotFound(id.Id) : Errors.IdNotFound(id.Kind, id.Id);
+
+    /// <summary>The ids a turn names.</summary>
+    public static IReadOnlyList<OwnedId> DemandsOf(TurnRequest request)
+    {
+        var demands = new List<OwnedId>(request.FileIds.Count + 2);
+        if (request.PreviousResponseId is { } anchor)
+        {
+            demands.Add(new OwnedId(OwnedKinds.Response, anchor));
+        }
+        if (request.ConversationId is { } conversation)
+        {
+            demands.Add(new OwnedId(OwnedKinds.Conversation, conversation));
+        }
+        demands.AddRange(request.FileIds.Select(file => new OwnedId(OwnedKinds.File, file)));
+        return demands;
+    }
+}

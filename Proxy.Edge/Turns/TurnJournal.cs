@@ -1,0 +1,72 @@
+using Microsoft.Extensions.Options;
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Callers;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Spool;
+
+namespace Proxy.Edge.Turns;
+
+/// <summary>Begins and ends turns: each accepted turn gets exactly one log row, whatever happens to it.</summary>
+internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelemetry telemetry, IOptions<EdgeOptions> options, TimeProvider time)
+{
+    // Upstream tells usage at the end only. A token is about four bytes of request, and about one delta of answer.
+    private const int BytesPerToken = 4;
+
+    /// <summary>True when no turn can be logged and so none may begin.</summary>
+    public bool IsFull => spool.IsFull;
+
+    /// <summary>Accepts a turn.</summary>
+    public Turn Accept(TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, string mintedKind = OwnedKinds.Response)
+    {
+        var now = time.GetUtcNow();
+        // Postgres keeps microseconds; the time is half of the row's key and must come back as it was.
+        now = new DateTimeOffset(now.Ticks - (now.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
+        return new Turn(Guid.CreateVersion7(now), now, time.GetTimestamp(), request, caller, scope, surface)
+        {
+            Activity = telemetry.Begin(request, surface),
+            RequestBytes = requestBytes,
+            MintedKind = mintedKind,
+        };
+    }
+
+    /// <summary>The turn has an account and is about to be sent: from here on it is logged even if this process dies.</summary>
+    /// <exception cref="IOException">It cannot be kept, so it must not be sent.</exception>
+    public void Begin(Turn turn) => spool.Begin(RowOf(turn, TurnStatus.Cut, httpStatus: 0));
+
+    /// <summary>Ends the turn, once: later calls change nothing. To be called before the client sees the end.</summary>
+    public void End(Turn turn, string status, int httpStatus)
+    {
+        if (!turn.TryEnd())
+        {
+            return;
+        }
+        var row = RowOf(turn, status, httpStatus);
+        spool.End(row);
+        leases.Drop(turn.Id);
+        telemetry.End(turn, status, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
+            new TokenUsage(row.InputTokens ?? 0, row.CachedInputTokens ?? 0, row.OutputTokens ?? 0, row.ReasoningTokens ?? 0, row.TotalTokens ?? 0));
+    }
+
+    private RequestLogRow RowOf(Turn turn, string status, int httpStatus)
+    {
+        var (usage, isEstimated) = UsageOf(turn, status);
+        return new RequestLogRow(
+            turn.Id, turn.AcceptedAt, turn.ResponseId, turn.MintedKind, turn.Caller.KeyId, turn.Scope.SessionId, turn.Account?.Id, turn.Account?.Domain,
+            turn.Surface, turn.Request.Model, status, httpStatus, turn.ErrorCode, turn.Request.Store,
+            usage?.Input, usage?.CachedInput, usage?.Output, usage?.Reasoning, usage?.Total, isEstimated,
+            turn.FirstEventTimestamp is { } first ? time.GetElapsedTime(turn.AcceptedTimestamp, first).TotalMilliseconds : null,
+            time.GetElapsedTime(turn.AcceptedTimestamp).TotalMilliseconds,
+            options.Value.Id, turn.Activity?.Id, $"owner={turn.OwnerSource}");
+    }
+
+    private static (TokenUsage? Usage, bool IsEstimated) UsageOf(Turn turn, string status)
+    {
+        if (turn.Usage is not null || !turn.HasBegun || status is TurnStatus.Success or TurnStatus.Incomplete or TurnStatus.Failed)
+        {
+            return (turn.Usage, false);
+        }
+        var input = turn.RequestBytes / BytesPerToken;
+        return (new TokenUsage(input, 0, turn.Deltas, 0, input + turn.Deltas), true);
+    }
+}

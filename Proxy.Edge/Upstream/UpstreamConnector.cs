@@ -1,0 +1,80 @@
+using System.Net;
+using System.Net.WebSockets;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Options;
+using Proxy.Accounts.Contracts;
+using Proxy.Edge.Downstream;
+using Proxy.Edge.Protocol;
+
+namespace Proxy.Edge.Upstream;
+
+/// <summary>What an upgrade was answered with: a socket, or a refusal with its status and body, or nothing at all.</summary>
+/// <param name="Headers">Those of the 101 that the client gets.</param>
+internal sealed record UpstreamHandshake(MessageSocket? Socket, HeaderDictionary Headers, int Status, byte[] Body)
+{
+    public static UpstreamHandshake Unreachable { get; } = new(null, [], 0, []);
+}
+
+/// <summary>
+/// Opens WebSockets to accounts. The upgrade is an ordinary request of ours and not a <see cref="ClientWebSocket"/>'s,
+/// since the body of a refusal says what the client must be told.
+/// </summary>
+internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<EdgeOptions> options)
+{
+    private const int MaxRefusalBytes = 64 << 10;
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
+
+    /// <summary>Connects to <c>/responses</c> of the account with the client's handshake headers.</summary>
+    /// <exception cref="OperationCanceledException">Canceled.</exception>
+    public async Task<UpstreamHandshake> ConnectAsync(AdmittedAccount account, string path, HttpRequest from, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, UpstreamRequests.AddressOf(account, path, from.QueryString))
+        {
+            Version = HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        HeaderPolicy.CopyUpstream(from.Headers, request);
+        UpstreamRequests.Authenticate(request.Headers, account);
+        // RFC 6455 section 4.1. No extension is offered: frames are scanned as they are.
+        request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
+        request.Headers.TryAddWithoutValidation("Upgrade", "websocket");
+        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", "13");
+        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", Convert.ToBase64String(RandomNumberGenerator.GetBytes(16)));
+        HttpResponseMessage? response = null;
+        try
+        {
+            response = await handlers.For(account.Id).SendAsync(request, cancellationToken);
+            if (response.StatusCode != HttpStatusCode.SwitchingProtocols)
+            {
+                return new UpstreamHandshake(null, [], (int)response.StatusCode, await ReadRefusalAsync(response, cancellationToken));
+            }
+            var headers = new HeaderDictionary();
+            HeaderPolicy.CopyDownstream(response, headers);
+            var socket = WebSocket.CreateFromStream(await response.Content.ReadAsStreamAsync(cancellationToken), new WebSocketCreationOptions
+            {
+                IsServer = false,
+                KeepAliveInterval = KeepAlive,
+                KeepAliveTimeout = KeepAlive,
+            });
+            // The stream belongs to the socket now.
+            response = null;
+            return new UpstreamHandshake(new MessageSocket(socket, options.Value.MaxEventBytes), headers, StatusCodes.Status101SwitchingProtocols, []);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            return UpstreamHandshake.Unreachable;
+        }
+        finally
+        {
+            response?.Dispose();
+        }
+    }
+
+    private static async Task<byte[]> ReadRefusalAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var body = new byte[MaxRefusalBytes];
+        var length = await stream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, cancellationToken);
+        return body[..length];
+    }
+}
