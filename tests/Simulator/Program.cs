@@ -2,7 +2,7 @@ using Simulator;
 
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
-SimulatorApplication.ConfigureServer(builder);
+SimulatorApplication.ConfigureServer(builder, precise: builder.Configuration.GetValue("Simulator:Precise", true));
 var app = builder.Build();
 var simulation = new Simulation(TimeProvider.System);
 

@@ -11,7 +11,12 @@ internal static class SimulatorApplication
     /// <summary>The API is at all of these: of the public service, of Codex's own, of Azure's form.</summary>
     private static readonly string[] Prefixes = ["/v1", "/backend-api/codex/v1", "/backend-api/codex", "/openai/v1"];
 
-    public static void ConfigureServer(WebApplicationBuilder builder)
+    /// <param name="builder">The application to be.</param>
+    /// <param name="precise">
+    /// Whether a flush means that the kernel has the bytes, so that a cut comes after them and never overtakes them.
+    /// It costs more than half of the throughput; benchmarks do without.
+    /// </param>
+    public static void ConfigureServer(WebApplicationBuilder builder, bool precise)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -19,12 +24,16 @@ internal static class SimulatorApplication
             kestrel.Limits.MaxRequestBodySize = null;
         });
 
-        // A flush then means that the kernel has the bytes, so that a cut comes after them and not instead of them.
-        builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = 1);
+        if (precise)
+        {
+            builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = 1);
+        }
     }
 
     public static void Map(WebApplication app, Simulation simulation)
     {
+        // Open sockets and stalled turns would otherwise hold up the end of the process.
+        app.Lifetime.ApplicationStopping.Register(() => simulation.Kill(null));
         app.UseRouting();
         app.UseMiddleware<Intake>(simulation);
 

@@ -30,7 +30,7 @@ public sealed class SimulatorServer : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        SimulatorApplication.ConfigureServer(builder);
+        SimulatorApplication.ConfigureServer(builder, precise: true);
 
         // Turns that are stalled at the end of a test are not worth waiting for.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(100));
@@ -83,10 +83,22 @@ public sealed class SimulatorServer : IAsyncDisposable
     public Task SendToSocketsAsync(string text, string? account = null, CancellationToken cancellationToken = default) =>
         _simulation.SendAsync(account, text, cancellationToken);
 
+    /// <summary>Waits until something holds of the simulator, which notes things on threads of its own; at most ten seconds.</summary>
+    public async Task WhenAsync(Func<SimulatorServer, bool> condition, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(10));
+        while (!condition(this))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, limit.Token);
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        _simulation.Kill(null);
+        await _app.StopAsync();
         await _app.DisposeAsync();
     }
 }

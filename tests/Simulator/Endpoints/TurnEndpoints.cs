@@ -40,7 +40,7 @@ internal sealed class TurnEndpoints(Simulation simulation, SocketEndpoint socket
             return;
         }
 
-        var turn = new Turn(account, request, rule, exchange.Turn.Value, simulation.Time.GetUtcNow());
+        var turn = new Turn(account, request, rule, simulation.Time.GetUtcNow());
         exchange.Made(turn.Id);
         if (request.Background && rule.Steps is not [StatusStep, ..])
         {

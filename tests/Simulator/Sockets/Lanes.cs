@@ -155,7 +155,7 @@ internal sealed partial class Lanes(
             }
 
             var kept = false;
-            var turn = new Turn(account, request, rule, number, simulation.Time.GetUtcNow())
+            var turn = new Turn(account, request, rule, simulation.Time.GetUtcNow())
             {
                 OverWebSocket = true,
                 StreamId = streamId,

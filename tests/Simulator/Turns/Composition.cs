@@ -54,9 +54,16 @@ internal static class Composition
             return Filler(count * size);
         }
 
-        return answer.Text ?? string.Create(
+        if (answer.Text is { } scripted)
+        {
+            return scripted;
+        }
+
+        var said = request.UserText is { } user ? $"You said: {user}. " : "";
+        var tool = request.ToolOutput is { } output ? $"Tool said: {output}. " : "";
+        return string.Create(
             CultureInfo.InvariantCulture,
-            $"You said: {request.UserText}. {(request.ToolOutput is { } output ? $"Tool said: {output}. " : "")}Items: {request.Input.Count}. Anchor: {request.PreviousResponseId ?? "none"}. Context: {turn.ContextBefore + request.Input.Count}.");
+            $"{said}{tool}Items: {request.Input.Count}. Anchor: {request.PreviousResponseId ?? "none"}. Context: {turn.ContextBefore + request.Input.Count}.");
     }
 
     private static string Filler(int length)

@@ -11,9 +11,9 @@ internal sealed class Turn
     private readonly TaskCompletionSource<JsonElement> _steer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _sequence = -1;
 
-    public Turn(Account account, TurnRequest request, Rule rule, int number, DateTimeOffset now)
+    public Turn(Account account, TurnRequest request, Rule rule, DateTimeOffset now)
     {
-        (Account, Request, Rule, Number) = (account, request, rule, number);
+        (Account, Request, Rule) = (account, request, rule);
         Id = rule.Answer.ResponseId ?? Ids.Response();
         CreatedAt = now.ToUnixTimeSeconds();
     }
@@ -23,8 +23,6 @@ internal sealed class Turn
     public TurnRequest Request { get; }
 
     public Rule Rule { get; }
-
-    public int Number { get; }
 
     public string Id { get; }
 
@@ -42,10 +40,8 @@ internal sealed class Turn
     /// <summary>Told when the response is complete and may be continued.</summary>
     public Action<Turn>? Kept { get; init; }
 
-    /// <summary>Whether <c>response.created</c> and the terminal event have left.</summary>
+    /// <summary>Whether <c>response.created</c> has left.</summary>
     public bool Created { get; set; }
-
-    public bool Ended { get; set; }
 
     /// <summary>The input a client steers it with.</summary>
     public Task<JsonElement> Steered => _steer.Task;

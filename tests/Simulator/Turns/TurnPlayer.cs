@@ -29,7 +29,6 @@ internal sealed class TurnPlayer(Gate gate, TimeProvider time)
         }
         finally
         {
-            turn.Ended = true;
             turn.Account.TurnEnded();
         }
     }
