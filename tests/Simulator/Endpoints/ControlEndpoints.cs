@@ -43,7 +43,7 @@ internal sealed class ControlEndpoints(Simulation simulation)
             simulation.Script.Add(rules);
             context.Response.StatusCode = StatusCodes.Status204NoContent;
         }
-        catch (JsonException malformed)
+        catch (Exception malformed) when (malformed is JsonException or NotSupportedException)
         {
             await Refusal.WriteAsync(context, ApiError.Invalid(malformed.Message), context.RequestAborted);
         }
