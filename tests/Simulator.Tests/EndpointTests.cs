@@ -137,7 +137,8 @@ public sealed class EndpointTests : IAsyncLifetime
         }
 
         Assert.Empty(_sim.Recorded.All);
-        await PostAsync(_client, "_sim/accounts", new { organisations = new Dictionary<string, string[]> { ["org-a"] = ["tok1", "tok2"] } });
+        using var organised = await _client.Http.PostAsync("_sim/accounts", new StringContent("""{"organisations":{"org-a":["tok1","tok2"]}}"""));
+        Assert.Equal(HttpStatusCode.NoContent, organised.StatusCode);
         var id = (await _client.AskAsync("x")).Text("id");
         Assert.Equal("completed", (await _stranger.AskAsync("y", id)).Text("status"));
     }

@@ -110,12 +110,12 @@ internal sealed class ControlEndpoints(Simulation simulation)
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    private sealed record AccountSettings(string[]? Tokens, Dictionary<string, string[]>? Organisations);
+    private sealed record AccountSettings(string[]? Tokens = null, Dictionary<string, string[]>? Organisations = null);
 
     /// <summary><c>{"tokens":["only","these"],"organisations":{"org-a":["tok1","tok2"]}}</c></summary>
     private async Task AccountsAsync(HttpContext context)
     {
-        var settings = await context.Request.ReadFromJsonAsync<AccountSettings>(Script.Json, context.RequestAborted);
+        var settings = await JsonSerializer.DeserializeAsync<AccountSettings>(context.Request.Body, Script.Json, context.RequestAborted);
         simulation.Accounts.Allowed = settings?.Tokens;
         foreach (var (name, tokens) in settings?.Organisations ?? [])
         {

@@ -53,12 +53,12 @@ internal sealed class Intake(RequestDelegate next, Simulation simulation)
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
         {
-            // The client left, or the script cut it off.
+            // Before the end, that is: Codex may leave as soon as it has the terminal event (WIRE 1.8).
+            exchange.ClientAborted = caller is not { WasCut: true };
         }
         finally
         {
             caller?.Account.Closed(caller);
-            exchange.ClientAborted |= context.RequestAborted.IsCancellationRequested && caller is not { WasCut: true } && !exchange.IsWebSocket;
             exchange.Status ??= context.Response.StatusCode;
             exchange.EndedAt = simulation.Time.GetUtcNow();
         }
