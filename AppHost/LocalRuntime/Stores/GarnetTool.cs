@@ -23,7 +23,7 @@ internal sealed class GarnetTool : RedisServer
         // The server itself, not `dotnet tool run`, which would stand between it and our signals.
         return new Launch(ProjectOutput.DotnetHost,
         [
-            server, "--quiet", "--config-import-path", configuration,
+            server, "-q", "--config-import-path", configuration,
             "--bind", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture),
 
             // Scripts are atomic only as transactions.
@@ -81,7 +81,8 @@ internal sealed class GarnetTool : RedisServer
         var version = document.RootElement.GetProperty("tools").GetProperty(Package).GetProperty("version").GetString()!;
         var tools = Path.Combine(PackagesFolder(), Package, version, "tools");
         return Directory.Exists(tools)
-            ? Directory.EnumerateFiles(tools, "GarnetServer.dll", SearchOption.AllDirectories).Order(StringComparer.Ordinal).LastOrDefault()
+            ? Directory.EnumerateDirectories(tools).OrderDescending(StringComparer.Ordinal)
+                .Select(framework => Path.Combine(framework, "any", "GarnetServer.dll")).FirstOrDefault(File.Exists)
             : null;
     }
 

@@ -79,14 +79,14 @@ internal sealed class PostgresWorkload(
         await connection.OpenAsync(cancellationToken);
         foreach (var database in server.Databases)
         {
-            try
+            await using var find = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", connection)
+            {
+                Parameters = { new() { Value = database.DatabaseName } },
+            };
+            if (await find.ExecuteScalarAsync(cancellationToken) is null)
             {
                 await using var create = new NpgsqlCommand($"CREATE DATABASE \"{database.DatabaseName}\"", connection);
                 _ = await create.ExecuteNonQueryAsync(cancellationToken);
-            }
-            catch (PostgresException exists) when (exists.SqlState == PostgresErrorCodes.DuplicateDatabase)
-            {
-                // Made by an earlier run.
             }
         }
     }
