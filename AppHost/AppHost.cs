@@ -11,15 +11,15 @@ builder.AddComputeEnvironment();
 var secrets = builder.AddSecrets(settings);
 var stores = builder.AddDataStores(settings);
 
-var continuityMigrations = builder.AddMigrations("continuity-migrations", Projects.Continuity, stores.ContinuityDb, settings);
-var continuity = builder.AddService("continuity", Projects.Continuity, settings, secrets)
+var continuityMigrations = builder.AddMigrations("continuity-migrations", ProjectFiles.Continuity, stores.ContinuityDb, settings);
+var continuity = builder.AddService("continuity", ProjectFiles.Continuity, settings, secrets)
     .WithReference(stores.ContinuityDb)
     .WithReference(stores.Redis)
     .WaitFor(stores.Redis)
     .WaitForCompletion(continuityMigrations);
 
-var accountsMigrations = builder.AddMigrations("accounts-migrations", Projects.Accounts, stores.AccountsDb, settings);
-var accounts = builder.AddService("accounts", Projects.Accounts, settings, secrets)
+var accountsMigrations = builder.AddMigrations("accounts-migrations", ProjectFiles.Accounts, stores.AccountsDb, settings);
+var accounts = builder.AddService("accounts", ProjectFiles.Accounts, settings, secrets)
     .WithReference(stores.AccountsDb)
     .WithReference(stores.Redis)
     .WithEnvironment("Admin__Token", secrets.AdminToken)

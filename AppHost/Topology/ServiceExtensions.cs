@@ -37,7 +37,7 @@ internal static class ServiceExtensions
         this IDistributedApplicationBuilder builder, EdgeAddress address, TopologySettings settings, Secrets secrets)
     {
         var publishing = builder.ExecutionContext.IsPublishMode;
-        var edge = builder.AddProject(address.Name, Projects.Edge)
+        var edge = builder.AddProject(address.Name, ProjectFiles.Edge)
             .WithHttpEndpoint(port: publishing ? null : address.Port, name: Http, isProxied: false)
             .WithExternalHttpEndpoints()
             .WithHttpHealthCheck(Health)
@@ -70,7 +70,7 @@ internal static class ServiceExtensions
             return accounts.WithEnvironment(Variable, builder.AddParameter(Parameter, document, secret: true));
         }
 
-        var simulator = builder.AddProject("simulator", Projects.Simulator)
+        var simulator = builder.AddProject("simulator", ProjectFiles.Simulator)
             .WithHttpEndpoint(name: Http)
             .WithHttpHealthCheck(Health)
             .WithConfigured(settings.Configuration, "Logging", "Simulator")

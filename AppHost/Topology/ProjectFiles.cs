@@ -1,7 +1,7 @@
 namespace AppHost.Topology;
 
 /// <summary>Where the projects are that the topology runs, relative to this one.</summary>
-internal static class Projects
+internal static class ProjectFiles
 {
     public const string Edge = "../Proxy.Edge/Proxy.Edge.csproj";
     public const string Continuity = "../Proxy.Continuity/Proxy.Continuity.csproj";
