@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Configuration;
+
+namespace AppHost.Topology;
+
+/// <summary>Hands configuration given to the AppHost on to the service that it belongs to.</summary>
+internal static class ServiceConfiguration
+{
+    /// <summary>The AppHost reads the seed itself: a file's path means nothing in another process.</summary>
+    private static readonly string[] Kept = ["Accounts:Seed", "Accounts:SeedFile", "Accounts:EncryptionKeys"];
+
+    private static readonly string[] ProxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+
+    /// <summary>The configuration sections that belong to a service.</summary>
+    public static string[] SectionsOf(string service) => service switch
+    {
+        "edge" => ["Edge", "Recovery", "Sessions", "Continuity", "Drain", "Logging"],
+        "continuity" => ["Continuity", "Drain", "Logging"],
+        "accounts" => ["Accounts", "Drain", "Logging"],
+        _ => ["Logging"],
+    };
+
+    /// <summary>The variables that carry <paramref name="sections"/> to a child.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Variables(IConfiguration configuration, params string[] sections) =>
+        from section in sections
+        from entry in configuration.GetSection(section).AsEnumerable()
+        where entry.Value is not null && !Kept.Contains(entry.Key, StringComparer.OrdinalIgnoreCase)
+        select KeyValuePair.Create(entry.Key.Replace(":", "__", StringComparison.Ordinal), entry.Value);
+
+    public static IResourceBuilder<ProjectResource> WithConfigured(
+        this IResourceBuilder<ProjectResource> project, IConfiguration configuration, params string[] sections)
+    {
+        foreach (var (name, value) in Variables(configuration, sections))
+        {
+            _ = project.WithEnvironment(name, value);
+        }
+
+        return project;
+    }
+
+    public static IResourceBuilder<ProjectResource> WithEnvironmentName(
+        this IResourceBuilder<ProjectResource> project, IDistributedApplicationBuilder builder) =>
+        project
+            .WithEnvironment("ASPNETCORE_ENVIRONMENT", builder.Environment.EnvironmentName)
+            .WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName);
+
+    public static IResourceBuilder<ProjectResource> WithProxyVariables(
+        this IResourceBuilder<ProjectResource> project, TopologySettings settings)
+    {
+        foreach (var name in settings.InheritProxyVariables ? ProxyVariables : [])
+        {
+            if (settings.Configuration[name] is { Length: > 0 } value)
+            {
+                _ = project.WithEnvironment(name, value);
+            }
+        }
+
+        return project;
+    }
+}
