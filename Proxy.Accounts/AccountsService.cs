@@ -49,8 +49,9 @@ internal static class AccountsService
     public static WebApplication MapAccounts(this WebApplication app)
     {
         app.UseInternalToken();
-        var adminToken = new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token);
-        app.UseGuard("/admin", context => adminToken.Matches(BearerOf(context.Request)),
+        app.UseGuard(
+            "/admin",
+            context => new Secret(context.RequestServices.GetRequiredService<IOptions<AdminOptions>>().Value.Token).Matches(BearerOf(context.Request)),
             new ApiError(StatusCodes.Status401Unauthorized, "invalid_admin_token", "The admin API needs the admin token as a bearer token.", ApiError.Authentication));
         app.MapServiceHealth();
         app.MapAdmissions();

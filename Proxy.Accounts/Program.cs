@@ -1,5 +1,5 @@
 using Proxy.Accounts;
 using ServiceDefaults.Data;
 
-var builder = WebApplication.CreateSlimBuilder(args).AddAccounts();
-await builder.Build().MapAccounts().RunOrMigrateAsync(args);
+var app = WebApplication.CreateSlimBuilder(args).AddAccounts().Build();
+await (MigrateMode.IsAskedFor(args) ? app.MigrateAsync() : app.MapAccounts().RunAsync());

@@ -1,5 +1,5 @@
 using Proxy.Continuity;
 using ServiceDefaults.Data;
 
-var builder = WebApplication.CreateSlimBuilder(args).AddContinuity();
-await builder.Build().MapContinuity().RunOrMigrateAsync(args);
+var app = WebApplication.CreateSlimBuilder(args).AddContinuity().Build();
+await (MigrateMode.IsAskedFor(args) ? app.MigrateAsync() : app.MapContinuity().RunAsync());

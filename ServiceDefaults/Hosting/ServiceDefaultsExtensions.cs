@@ -1,8 +1,10 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using ServiceDefaults.Health;
 using ServiceDefaults.Http;
 using ServiceDefaults.Telemetry;
@@ -12,10 +14,22 @@ namespace ServiceDefaults.Hosting;
 /// <summary>What every service has: one clock, telemetry, health, and the internal token.</summary>
 public static class ServiceDefaultsExtensions
 {
+    private static readonly Dictionary<string, string?> LogLevels = new()
+    {
+        ["Logging:LogLevel:Default"] = "Information",
+        ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
+        ["Logging:LogLevel:System.Net.Http"] = "Warning",
+        ["Logging:LogLevel:Yarp"] = "Warning",
+        ["Logging:LogLevel:Npgsql"] = "Warning",
+    };
+
     /// <summary>Adds clock, OpenTelemetry, health checks and the internal token to a service.</summary>
     public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder)
     {
         builder.Services.TryAddSingleton(TimeProvider.System);
+        // The weakest source of configuration, so that any other says it better.
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
         builder.AddTelemetry();
         builder.Services.AddServiceHealth();
         builder.AddInternalToken();
