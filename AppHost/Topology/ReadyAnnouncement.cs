@@ -32,9 +32,6 @@ internal static class ReadyAnnouncement
     {
         var address = $"http://localhost:{settings.Edges[0].Port}";
         var others = string.Concat(settings.Edges.Skip(1).Select(edge => $"  {edge.Name}: http://localhost:{edge.Port}\n"));
-        var token = string.IsNullOrEmpty(settings.Configuration[$"Parameters:{SecretParameters.AdminToken}"])
-            ? Path.Combine(settings.SecretsDirectory, SecretParameters.AdminToken)
-            : $"Parameters:{SecretParameters.AdminToken} as configured";
-        return $"Ready: {address}\n{others}  Upstream: {settings.Seed.Upstream}\n  Admin: {address}/admin/v1\n  Admin token: {token}\n";
+        return $"Ready: {address}\n{others}  Upstream: {settings.Seed.Upstream}\n  Admin: {address}/admin/v1\n  Admin token: {SecretParameters.AdminTokenPlace(settings)}\n";
     }
 }

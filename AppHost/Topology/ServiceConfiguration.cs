@@ -8,8 +8,6 @@ internal static class ServiceConfiguration
     /// <summary>The AppHost reads the seed itself: a file's path means nothing in another process.</summary>
     private static readonly string[] Kept = ["Accounts:Seed", "Accounts:SeedFile", "Accounts:EncryptionKeys"];
 
-    private static readonly string[] ProxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
-
     /// <summary>The configuration sections that belong to a service.</summary>
     public static string[] SectionsOf(string service) => service switch
     {
@@ -42,18 +40,4 @@ internal static class ServiceConfiguration
         project
             .WithEnvironment("ASPNETCORE_ENVIRONMENT", builder.Environment.EnvironmentName)
             .WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName);
-
-    public static IResourceBuilder<ProjectResource> WithProxyVariables(
-        this IResourceBuilder<ProjectResource> project, TopologySettings settings)
-    {
-        foreach (var name in settings.InheritProxyVariables ? ProxyVariables : [])
-        {
-            if (settings.Configuration[name] is { Length: > 0 } value)
-            {
-                _ = project.WithEnvironment(name, value);
-            }
-        }
-
-        return project;
-    }
 }

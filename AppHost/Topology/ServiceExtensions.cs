@@ -28,7 +28,7 @@ internal static class ServiceExtensions
             .WithHttpEndpoint(name: Http)
             .WithHttpHealthCheck(Health)
             .WithConfigured(settings.Configuration, ServiceConfiguration.SectionsOf(name))
-            .WithProxyVariables(settings)
+            .WithOutboundProxies(settings)
             .WithEnvironmentName(builder)
             .WithEnvironment("Internal__Token", secrets.InternalToken);
 
@@ -42,7 +42,7 @@ internal static class ServiceExtensions
             .WithExternalHttpEndpoints()
             .WithHttpHealthCheck(Health)
             .WithConfigured(settings.Configuration, ServiceConfiguration.SectionsOf("edge"))
-            .WithProxyVariables(settings)
+            .WithOutboundProxies(settings)
             .WithEnvironmentName(builder)
             .WithEnvironment("Internal__Token", secrets.InternalToken)
             .WithEnvironment("Edge__Id", address.Name)

@@ -26,11 +26,24 @@ internal sealed record TopologySettings
 
     public string SecretsDirectory => Path.Combine(DataDirectory, "secrets");
 
-    /// <summary>Reads the settings; if any is wrong, says so for all of them on standard error.</summary>
+    /// <summary>Reads the settings and makes the data directory; what is wrong is told, all of it, on standard error.</summary>
     public static bool TryRead(IConfiguration configuration, [NotNullWhen(true)] out TopologySettings? settings)
     {
         var errors = new List<string>();
         settings = Read(configuration, errors);
+        try
+        {
+            if (settings is not null)
+            {
+                PrivateFile.CreateFolder(settings.SecretsDirectory);
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            errors.Add($"Data:Directory cannot be used: {failure.Message}");
+            settings = null;
+        }
+
         foreach (var error in errors)
         {
             Console.Error.WriteLine(error);

@@ -33,6 +33,10 @@ public sealed class RefusedStartTests
     }
 
     [Fact]
+    public async Task A_data_directory_that_cannot_be_is_one_line() =>
+        Assert.StartsWith("Data:Directory cannot be used", await RefusalAsync("--Data:Directory=/dev/null/data"), StringComparison.Ordinal);
+
+    [Fact]
     public async Task A_failed_migration_ends_the_start()
     {
         var program = Path.Combine(Path.GetTempPath(), "no-such-program.dll");

@@ -26,6 +26,7 @@ public sealed class RunningSystemTests
                     ["accounts", "continuity", "edge-0", "edge-1", "postgres", "redis", "simulator"],
                     host.Processes().Keys.Order(StringComparer.Ordinal));
                 await CheckEdgeEnvironmentAsync(host);
+                await CheckExternalStoresAsync(await Stores.OfAsync(host));
 
                 await WriteAsync(host);
                 await CrashAsync(host);
@@ -66,6 +67,22 @@ public sealed class RunningSystemTests
         {
             Directory.Delete(data, recursive: true);
         }
+    }
+
+    /// <summary>A second system on the stores of the first, with a seed of its own.</summary>
+    private static async Task CheckExternalStoresAsync(Stores stores)
+    {
+        await using var host = await AppHostProcess.StartAsync(
+        [
+            .. Stub, "--Stores:Mode=external", $"--ConnectionStrings:continuitydb={stores.Postgres}",
+            $"--ConnectionStrings:accountsdb={stores.Postgres}", $"--ConnectionStrings:redis={stores.Redis}",
+            """--Accounts:Seed={"accounts":[{"name":"mine"}]}""",
+        ]);
+
+        Assert.Equal(["accounts", "continuity", "edge-0"], host.Processes().Keys.Order(StringComparer.Ordinal));
+        Assert.Contains("  Upstream: mine (Accounts:Seed)", host.Output.Lines);
+        Assert.Equal(stores, await Stores.OfAsync(host) with { Postgres = stores.Postgres });
+        await host.StopAsync();
     }
 
     private static async Task CheckEdgeEnvironmentAsync(AppHostProcess host)

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using AppHost.LocalRuntime;
 using AppHost.LocalRuntime.Hosting;
 
@@ -22,7 +23,7 @@ public sealed class DistributedApplication
         {
             await _run.RunAsync(signals.Stop, signals.Hurry);
         }
-        catch (RunFailedException failure)
+        catch (Exception failure) when (failure is RunFailedException or IOException or UnauthorizedAccessException or Win32Exception)
         {
             Console.Error.WriteLine(failure.Message);
             Environment.ExitCode = 1;

@@ -16,7 +16,7 @@ internal static class InheritedEnvironment
     private static readonly string[] WithheldSections =
     [
         "Accounts", "Admin", "Aspire", "ConnectionStrings", "Continuity", "Data", "Drain", "Edge", "Internal", "LocalRuntime",
-        "Logging", "Parameters", "Recovery", "services", "Sessions", "Stores", "Upstream",
+        "Logging", "Parameters", "Recovery", "services", "Sessions", "Simulator", "Stores", "Upstream",
     ];
 
     public static Dictionary<string, string> Current() => Filter(

@@ -54,6 +54,7 @@ internal sealed class PostgresWorkload(
         });
     }
 
+    /// <summary>Healthy means that the server serves and that the databases are there.</summary>
     public async Task<bool> IsHealthyAsync(CancellationToken cancellationToken)
     {
         if (!SaysReady())
@@ -65,6 +66,11 @@ internal sealed class PostgresWorkload(
         {
             await using var connection = new NpgsqlConnection(server.ConnectionStringTo("postgres") + ";Pooling=false");
             await connection.OpenAsync(cancellationToken);
+            foreach (var database in server.Databases)
+            {
+                await EnsureExistsAsync(database.DatabaseName, connection, cancellationToken);
+            }
+
             return true;
         }
         catch (NpgsqlException)
@@ -73,21 +79,18 @@ internal sealed class PostgresWorkload(
         }
     }
 
-    public async Task OnHealthyAsync(CancellationToken cancellationToken)
+    public Task OnHealthyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static async Task EnsureExistsAsync(string database, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var connection = new NpgsqlConnection(server.ConnectionStringTo("postgres") + ";Pooling=false");
-        await connection.OpenAsync(cancellationToken);
-        foreach (var database in server.Databases)
+        await using var find = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", connection)
         {
-            await using var find = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", connection)
-            {
-                Parameters = { new() { Value = database.DatabaseName } },
-            };
-            if (await find.ExecuteScalarAsync(cancellationToken) is null)
-            {
-                await using var create = new NpgsqlCommand($"CREATE DATABASE \"{database.DatabaseName}\"", connection);
-                _ = await create.ExecuteNonQueryAsync(cancellationToken);
-            }
+            Parameters = { new() { Value = database } },
+        };
+        if (await find.ExecuteScalarAsync(cancellationToken) is null)
+        {
+            await using var create = new NpgsqlCommand($"CREATE DATABASE \"{database}\"", connection);
+            _ = await create.ExecuteNonQueryAsync(cancellationToken);
         }
     }
 

@@ -4,10 +4,10 @@ namespace AppHost.Topology;
 internal static class BackEnd
 {
     public const string Announcement =
-        "Back end: Aspire. For the local runtime, which needs no container engine, build with -p:UseAspire=false; see AppHost/README.md.";
+        "Back end: Aspire. For the local runtime, which needs no container engine, set UseAspire=false; see AppHost/README.md.";
 
     /// <summary>Why this back end cannot provide stores of a mode, or null if it can.</summary>
     public static string? Objection(StoresMode mode) => mode == StoresMode.Local
-        ? "Stores:Mode=local needs the local runtime (-p:UseAspire=false); this build knows containers and external."
+        ? "Stores:Mode=local needs the local runtime (UseAspire=false); this build knows containers and external."
         : null;
 }
