@@ -34,6 +34,7 @@ internal static class EdgeService
 
         builder.Services
             .AddSingleton<TurnSpool>()
+            .AddSingleton<SpoolBacklog>()
             .AddSingleton<OwnerDirectory>()
             .AddSingleton<UpstreamHandlers>()
             .AddSingleton<UpstreamConnector>()

@@ -65,6 +65,9 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         {
             return Refuse(request.Domain is null ? RefusalReason.NoAccounts : RefusalReason.OwnerCooling);
         }
+        // Of equal accounts the first is taken, so each turn begins at another one: else idle accounts would stay idle.
+        var first = (int)((uint)request.TurnId.GetHashCode() % eligible.Count);
+        eligible = [.. eligible[first..], .. eligible[..first]];
         return (new Candidates(eligible, eligible.FindIndex(account => account.Key == request.PreferredAccountId)), null);
     }
 

@@ -21,6 +21,9 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
         return lost.Token;
     }
 
+    /// <summary>True while the turn, or upstream on its behalf, is at work.</summary>
+    public bool IsHeld(Guid turnId) => _held.ContainsKey(turnId);
+
     /// <summary>Stops renewing. The slot itself is freed when the turn is settled, or when its lease ends.</summary>
     public void Drop(Guid turnId)
     {

@@ -181,12 +181,12 @@ internal sealed class SocketRouter(SocketServices services, HttpRequest handshak
         {
             Interlocked.Decrement(ref _runningTurns);
         }
-        if (error is null)
+        if (error is not null)
         {
-            return;
+            await services.Events.EndAsync(turn.Turn, error, wasSent);
+            await TellAsync(turn.Turn, error);
         }
-        await services.Events.EndAsync(turn.Turn, error, wasSent);
-        await TellAsync(turn.Turn, error);
+        services.Journal.Release(turn.Turn);
     }
 
     private async Task<(ApiError? Error, bool WasSent)> SendAndWaitAsync(SocketTurn turn)

@@ -1,32 +1,30 @@
 namespace Proxy.Edge.Spool;
 
-/// <summary>Reads a segment's records in order, a batch at a time; a batch counts only once it is committed.</summary>
+/// <summary>Reads a segment's records in order, a batch at a time.</summary>
 internal sealed class SegmentReader(SpoolSegment segment)
 {
     private const int MaxRecords = 500;
 
     private byte[] _buffer = new byte[64 << 10];
     private long _position;
-    private long _next;
 
     public SpoolSegment Segment => segment;
 
-    /// <summary>Turns whose beginning is in this segment and whose end has not been read.</summary>
-    public int OpenTurns { get; set; }
+    /// <summary>Beginnings and ends of turns in this segment that are not acknowledged.</summary>
+    public int PendingTurns { get; set; }
 
     /// <summary>True when nothing is left to read, now or later.</summary>
     public bool IsDone => segment.IsQuiet && _position >= segment.Length;
 
     /// <summary>The next whole records; none when there are none yet.</summary>
-    public IReadOnlyList<SpoolRecord> Peek()
+    public IReadOnlyList<SpoolRecord> Read()
     {
         // Asked before reading: what is quiet now has no hole that will still be filled.
         var isQuiet = segment.IsQuiet;
         var records = new List<SpoolRecord>();
-        _next = _position;
         while (records.Count < MaxRecords)
         {
-            var length = segment.Read(_buffer, _next);
+            var length = segment.Read(_buffer, _position);
             var whole = WholeLines(_buffer.AsSpan(0, length), isQuiet);
             if (whole == 0)
             {
@@ -36,17 +34,14 @@ internal sealed class SegmentReader(SpoolSegment segment)
                     continue;
                 }
                 // The last line of a killed process, not written to its end: nothing can complete it.
-                _next = isQuiet ? Math.Max(_next, segment.Length) : _next;
+                _position = isQuiet ? Math.Max(_position, segment.Length) : _position;
                 break;
             }
             Parse(_buffer.AsSpan(0, whole), records);
-            _next += whole;
+            _position += whole;
         }
         return records;
     }
-
-    /// <summary>The records of the last <see cref="Peek"/> are acknowledged.</summary>
-    public void Commit() => _position = _next;
 
     // In a segment that is still written, bytes behind a hole are not read before the hole is filled.
     private static int WholeLines(ReadOnlySpan<byte> bytes, bool isQuiet)

@@ -72,7 +72,7 @@ internal sealed partial class TurnSpool : IDisposable
         try
         {
             Append(new SpoolRecord(null, row));
-            _written.Writer.TryWrite(true);
+            Wake();
         }
         catch (IOException exception)
         {
@@ -80,7 +80,10 @@ internal sealed partial class TurnSpool : IDisposable
         }
     }
 
-    /// <summary>Waits until a turn has ended since the last call.</summary>
+    /// <summary>There is something to ship.</summary>
+    public void Wake() => _written.Writer.TryWrite(true);
+
+    /// <summary>Waits until there was something to ship since the last call.</summary>
     public async ValueTask WaitAsync(CancellationToken cancellationToken) => await _written.Reader.ReadAsync(cancellationToken);
 
     /// <summary>Removes a segment whose turns are all acknowledged.</summary>

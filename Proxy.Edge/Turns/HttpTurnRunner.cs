@@ -19,6 +19,18 @@ internal sealed class HttpTurnRunner(
     /// <param name="path">Below the account's base URL.</param>
     public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path)
     {
+        try
+        {
+            await RunToEndAsync(context, turn, body, path);
+        }
+        finally
+        {
+            journal.Release(turn);
+        }
+    }
+
+    private async Task RunToEndAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path)
+    {
         context.Response.Headers[WireHeaders.RequestId] = turn.Id.ToString("N");
         var wasSent = false;
         ApiError? error;

@@ -43,9 +43,15 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
         }
         var row = RowOf(turn, status, httpStatus);
         spool.End(row);
-        leases.Drop(turn.Id);
         telemetry.End(turn, status, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
             new TokenUsage(row.InputTokens ?? 0, row.CachedInputTokens ?? 0, row.OutputTokens ?? 0, row.ReasoningTokens ?? 0, row.TotalTokens ?? 0));
+    }
+
+    /// <summary>Gives the slot back: upstream is done with the turn. To be called on every path, after <see cref="End"/>.</summary>
+    public void Release(Turn turn)
+    {
+        leases.Drop(turn.Id);
+        spool.Wake();
     }
 
     private RequestLogRow RowOf(Turn turn, string status, int httpStatus)

@@ -7,6 +7,8 @@ namespace Simulator.Sockets;
 /// <summary>One lane's side of a WebSocket.</summary>
 internal sealed class SocketOutput(SocketConnection connection, string? streamId) : ITurnOutput
 {
+    public bool TerminalIsEnd => true;
+
     public ValueTask StartAsync(Turn turn, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask SendAsync(TurnEvent turnEvent, CancellationToken cancellationToken) =>

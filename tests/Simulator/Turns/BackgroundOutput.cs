@@ -52,6 +52,8 @@ internal sealed class BackgroundOutput(CancellationTokenSource cancellation) : I
         }
     }
 
+    public bool TerminalIsEnd => true;
+
     public ValueTask StartAsync(Turn turn, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask SendAsync(TurnEvent turnEvent, CancellationToken cancellationToken)

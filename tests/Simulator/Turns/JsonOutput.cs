@@ -9,6 +9,8 @@ internal sealed class JsonOutput(HttpContext context) : ITurnOutput
 {
     private bool _answered;
 
+    public bool TerminalIsEnd => true;
+
     public ValueTask StartAsync(Turn turn, CancellationToken cancellationToken)
     {
         context.Response.ContentType = "application/json";

@@ -7,6 +7,8 @@ namespace Simulator.Turns;
 /// <summary>A <c>text/event-stream</c> body, flushed after every event as the API does.</summary>
 internal sealed class SseOutput(HttpContext context) : ITurnOutput
 {
+    public bool TerminalIsEnd => false;
+
     public async ValueTask StartAsync(Turn turn, CancellationToken cancellationToken)
     {
         context.Response.ContentType = "text/event-stream; charset=utf-8";

@@ -10,6 +10,7 @@ internal sealed class Turn
 {
     private readonly TaskCompletionSource<JsonElement> _steer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _sequence = -1;
+    private int _ended;
 
     public Turn(Account account, TurnRequest request, Rule rule, DateTimeOffset now)
     {
@@ -56,6 +57,18 @@ internal sealed class Turn
     public IReadOnlyList<OutputItem> Output => field ??= Composition.Compose(this);
 
     public int ContextItems => ContextBefore + Request.Input.Count + Output.Count;
+
+    /// <summary>The account has one more turn in flight.</summary>
+    public void Begin() => Account.TurnStarted();
+
+    /// <summary>And one less; later calls change nothing.</summary>
+    public void End()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            Account.TurnEnded();
+        }
+    }
 
     public int NextSequence() => Interlocked.Increment(ref _sequence);
 

@@ -22,14 +22,14 @@ internal sealed class TurnPlayer(Gate gate, TimeProvider time)
 {
     public async Task<TurnEnd> PlayAsync(Turn turn, ITurnOutput output, CancellationToken cancellationToken)
     {
-        turn.Account.TurnStarted();
+        turn.Begin();
         try
         {
             return await new Performance(turn, output, gate, time).RunAsync(cancellationToken);
         }
         finally
         {
-            turn.Account.TurnEnded();
+            turn.End();
         }
     }
 
@@ -81,6 +81,11 @@ internal sealed class TurnPlayer(Gate gate, TimeProvider time)
         private async ValueTask SendAsync(TurnEvent turnEvent, CancellationToken cancellationToken)
         {
             await StartAsync(cancellationToken);
+            if (turnEvent.IsTerminal && output.TerminalIsEnd)
+            {
+                turn.End();
+            }
+
             await output.SendAsync(
                 turn.Rule.Answer.Indented ? turnEvent with { Json = JsonBytes.Indent(turnEvent.Json) } : turnEvent, cancellationToken);
         }

@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+
+namespace Testing;
+
+/// <summary>Waits for conditions: tests never wait for time.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>Returns the first value that satisfies; fails with the condition's text and the last value after the limit (default 20 s).</summary>
+    public static async Task<T> GetAsync<T>(
+        Func<Task<T>> read, Func<T, bool> satisfies, TimeSpan? limit = null, [CallerArgumentExpression(nameof(satisfies))] string? condition = null)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var value = await read();
+            if (satisfies(value))
+            {
+                return value;
+            }
+            if (TimeProvider.System.GetElapsedTime(began) > (limit ?? TimeSpan.FromSeconds(20)))
+            {
+                throw new TimeoutException($"Still not: {condition}. Last value: {value}");
+            }
+            await Task.Delay(Poll, TimeProvider.System);
+        }
+    }
+
+    /// <summary>Returns when the condition holds; fails after the limit (default 20 s).</summary>
+    public static Task TrueAsync(Func<Task<bool>> holds, TimeSpan? limit = null, [CallerArgumentExpression(nameof(holds))] string? condition = null) =>
+        GetAsync(holds, value => value, limit, condition);
+
+    /// <summary>Returns when the condition holds; fails after the limit (default 20 s).</summary>
+    public static Task TrueAsync(Func<bool> holds, TimeSpan? limit = null, [CallerArgumentExpression(nameof(holds))] string? condition = null) =>
+        GetAsync(() => Task.FromResult(holds()), value => value, limit, condition);
+}

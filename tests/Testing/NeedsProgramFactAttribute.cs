@@ -1,0 +1,20 @@
+using Xunit;
+
+namespace Testing;
+
+/// <summary>A test that needs a program of the machine; where it is missing, the test is skipped and says so.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class NeedsProgramFactAttribute : FactAttribute
+{
+    public NeedsProgramFactAttribute(string program)
+    {
+        if (Find(program) is null)
+        {
+            Skip = $"{program} is not on PATH.";
+        }
+    }
+
+    /// <summary>The program's path, or null.</summary>
+    public static string? Find(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+}
