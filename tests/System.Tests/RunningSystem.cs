@@ -74,6 +74,29 @@ public sealed class RunningSystem : IAsyncLifetime
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
+    /// <summary>The same, where Postgres may be away.</summary>
+    public async Task<T> TryQueryAsync<T>(string sql, T otherwise)
+    {
+        try
+        {
+            return await QueryAsync<T>(sql);
+        }
+        catch (Exception exception) when (exception is IOException
+            || (exception is NpgsqlException && exception is not PostgresException)
+            // 57P01 to 57P03: shutting down, crashed, or starting.
+            || exception is PostgresException { SqlState: "57P01" or "57P02" or "57P03" })
+        {
+            return otherwise;
+        }
+    }
+
+    /// <summary>Slots of accounts that turns hold now.</summary>
+    public async Task<long> CountSlotsAsync()
+    {
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(ConnectionString("redis"));
+        return await redis.GetDatabase().SortedSetLengthAsync("accounts:{pool}:leases");
+    }
+
     /// <summary>Removes every key of the system's Redis.</summary>
     public async Task EmptyRedisAsync()
     {

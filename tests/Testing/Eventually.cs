@@ -21,7 +21,7 @@ public static class Eventually
             }
             if (TimeProvider.System.GetElapsedTime(began) > (limit ?? TimeSpan.FromSeconds(20)))
             {
-                throw new TimeoutException($"Still not: {condition}. Last value: {value}");
+                throw new TimeoutException($"Still not: {condition}. Last value: {Show(value)}");
             }
             await Task.Delay(Poll, TimeProvider.System);
         }
@@ -34,4 +34,6 @@ public static class Eventually
     /// <summary>Returns when the condition holds; fails after the limit (default 20 s).</summary>
     public static Task TrueAsync(Func<bool> holds, TimeSpan? limit = null, [CallerArgumentExpression(nameof(holds))] string? condition = null) =>
         GetAsync(() => Task.FromResult(holds()), value => value, limit, condition);
+
+    private static string? Show<T>(T value) => value is System.Collections.IEnumerable many and not string ? string.Join(", ", many.Cast<object>()) : value?.ToString();
 }
