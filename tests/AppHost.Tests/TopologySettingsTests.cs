@@ -57,10 +57,6 @@ public sealed class TopologySettingsTests
         Assert.Equal(["Edge:Port 65535 leaves no port numbers for 2 edges."], Read(("Edge:Port", "65535"), ("Edge:Replicas", "2")).Errors);
 
     [Fact]
-    public void Containers_need_the_other_back_end() =>
-        Assert.Contains("needs the Aspire back end", Assert.Single(Read(("Stores:Mode", "containers")).Errors), StringComparison.Ordinal);
-
-    [Fact]
     public void Three_connection_strings_mean_external_stores() => Assert.Equal(StoresMode.External, Read(
         ("ConnectionStrings:continuitydb", "a"), ("ConnectionStrings:accountsdb", "b"), ("ConnectionStrings:redis", "c")).Settings!.Stores);
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using AppHost.Topology;
 using Aspire.Hosting;
 
 namespace AppHost.Tests;
@@ -25,6 +26,10 @@ public sealed class VerbsTests
             ],
             verbs);
     }
+
+    [Fact]
+    public void Containers_need_the_other_back_end() =>
+        Assert.Contains("needs the Aspire back end", BackEnd.Objection(StoresMode.Containers), StringComparison.Ordinal);
 
     [Fact]
     public void A_name_is_given_once()

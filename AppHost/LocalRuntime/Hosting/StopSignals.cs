@@ -20,7 +20,9 @@ internal sealed class StopSignals : IDisposable
     public StopSignals(CancellationToken cancellationToken)
     {
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        foreach (var signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP })
+
+        // Not SIGHUP: a handler would undo nohup, and where it is not ignored the guards end the children.
+        foreach (var signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM })
         {
             _registrations.Add(PosixSignalRegistration.Create(signal, context =>
             {

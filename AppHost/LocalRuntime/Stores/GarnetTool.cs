@@ -79,17 +79,42 @@ internal sealed class GarnetTool : RedisServer
 
         using var document = JsonDocument.Parse(File.ReadAllText(manifest));
         var version = document.RootElement.GetProperty("tools").GetProperty(Package).GetProperty("version").GetString()!;
-        var tools = Path.Combine(PackagesFolder(), Package, version, "tools");
+        return InPackages(version) ?? InResolverCache(version);
+    }
+
+    private static string? InPackages(string version)
+    {
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } folder
+            ? folder
+            : Path.Combine(Home(), ".nuget", "packages");
+        var tools = Path.Combine(packages, Package, version, "tools");
         return Directory.Exists(tools)
             ? Directory.EnumerateDirectories(tools).OrderDescending(StringComparer.Ordinal)
                 .Select(framework => Path.Combine(framework, "any", "GarnetServer.dll")).FirstOrDefault(File.Exists)
             : null;
     }
 
-    private static string PackagesFolder() =>
-        Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } folder
-            ? folder
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+    /// <summary>
+    /// Where the packages folder is configured elsewhere, the dotnet command itself knows:
+    /// <c>[{"Version":"2.2.8","PathToExecutable":"/.../GarnetServer.dll",...}]</c>.
+    /// </summary>
+    private static string? InResolverCache(string version)
+    {
+        var home = Environment.GetEnvironmentVariable("DOTNET_CLI_HOME") is { Length: > 0 } folder ? folder : Home();
+        var cache = Path.Combine(home, ".dotnet", "toolResolverCache", "1", Package);
+        if (!File.Exists(cache))
+        {
+            return null;
+        }
+
+        using var entries = JsonDocument.Parse(File.ReadAllText(cache));
+        return entries.RootElement.EnumerateArray()
+            .Where(entry => entry.GetProperty("Version").GetString() == version)
+            .Select(entry => entry.GetProperty("PathToExecutable").GetString())
+            .FirstOrDefault(File.Exists);
+    }
+
+    private static string Home() => Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
 
     private static bool HasLibaio() =>
         OperatingSystem.IsLinux() && (NativeLibrary.TryLoad("libaio.so.1", out _) || NativeLibrary.TryLoad("libaio.so.1t64", out _));

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Testing.Processes;
 
@@ -14,9 +12,6 @@ public sealed class AppHostProcess : IAsyncDisposable
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
-
-    // A port is free for one who asks until somebody else binds it; ports below the ephemeral range are offered to nobody.
-    private static int _nextPort = 20_000 + (Environment.ProcessId % 1_000 * 10);
 
     private readonly Process _process;
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -81,7 +76,7 @@ public sealed class AppHostProcess : IAsyncDisposable
     {
         string[] given = [.. arguments ?? []];
         var data = dataDirectory ?? Directory.CreateTempSubdirectory("apphost-").FullName;
-        var port = GivenPort(given) ?? FreePorts(16);
+        var port = GivenPort(given) ?? FreePorts.InARow(16);
         var start = new ProcessStartInfo("dotnet", [BuiltPrograms.Of("AppHost"), $"--Data:Directory={data}", $"--Edge:Port={port}", .. given])
         {
             RedirectStandardOutput = true,
@@ -236,33 +231,6 @@ public sealed class AppHostProcess : IAsyncDisposable
     private static int? GivenPort(string[] arguments) => arguments
         .Where(argument => argument.StartsWith("--Edge:Port=", StringComparison.OrdinalIgnoreCase))
         .Select(argument => (int?)int.Parse(argument["--Edge:Port=".Length..], CultureInfo.InvariantCulture)).LastOrDefault();
-
-    /// <summary>The first of <paramref name="count"/> free ports in a row.</summary>
-    private static int FreePorts(int count)
-    {
-        while (true)
-        {
-            var first = Interlocked.Add(ref _nextPort, count) - count;
-            if (Enumerable.Range(first, count).All(IsFree))
-            {
-                return first;
-            }
-        }
-    }
-
-    private static bool IsFree(int port)
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, port);
-        try
-        {
-            probe.Start();
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
-    }
 
     private void Take(string? line, CapturedOutput output)
     {
