@@ -5,9 +5,9 @@ namespace Simulator.Scripts;
 /// <summary>A tool call of the model. <see cref="Arguments"/> is the JSON object that the tool gets as text.</summary>
 public sealed record ToolCall(string Name, JsonElement Arguments)
 {
-    /// <summary>Codex's shell tool.</summary>
+    /// <summary>Codex's shell tool. Not a login shell: what a machine's profiles do is none of a test's business.</summary>
     public static ToolCall ExecCommand(string command) =>
-        new("exec_command", JsonSerializer.SerializeToElement(new Dictionary<string, string> { ["cmd"] = command }));
+        new("exec_command", JsonSerializer.SerializeToElement(new Dictionary<string, object> { ["cmd"] = command, ["login"] = false }));
 }
 
 /// <summary>The shape of an answer; what is left out is the simulator's choice.</summary>

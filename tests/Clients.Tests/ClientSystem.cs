@@ -1,0 +1,64 @@
+using Simulator;
+using Testing.Processes;
+
+namespace Clients.Tests;
+
+/// <summary>A whole system with a tap in front of its edge and one behind it: client - tap - edge - tap - simulator.</summary>
+public sealed class ClientSystem : IAsyncLifetime
+{
+    public const string Key = "cp-clients-0123456789";
+    public const string UpstreamToken = "upstream-token-of-the-account";
+
+    private SimulatorServer? _simulator;
+    private AppHostProcess? _host;
+    private Tap? _front;
+    private Tap? _behind;
+
+    public SimulatorServer Simulator => _simulator!;
+
+    /// <summary>Between the client and the edge.</summary>
+    public Tap Front => _front!;
+
+    /// <summary>Between the edge and upstream.</summary>
+    public Tap Behind => _behind!;
+
+    /// <summary>What clients are configured with: the tap in front.</summary>
+    public Uri BaseAddress => new($"http://127.0.0.1:{Front.Port}/v1");
+
+    public async Task InitializeAsync()
+    {
+        _simulator = await SimulatorServer.StartAsync();
+        _behind = new Tap(() => _simulator.BaseAddress.Port);
+        _front = new Tap(() => _host!.EdgePort);
+        var seed = $$"""
+            {"accounts":[{"name":"main","baseUrl":"http://127.0.0.1:{{_behind.Port}}/v1","credential":{"kind":"bearer","token":"{{UpstreamToken}}"},"webSockets":true,"lanes":true}],"apiKeys":[{"name":"clients","key":"{{Key}}"}]}
+            """;
+        _host = await AppHostProcess.StartAsync([$"--Accounts:Seed={seed.Trim()}"]);
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_host is not null)
+        {
+            await _host.DisposeAsync();
+        }
+        foreach (var tap in new[] { _front, _behind })
+        {
+            if (tap is not null)
+            {
+                await tap.DisposeAsync();
+            }
+        }
+        if (_simulator is not null)
+        {
+            await _simulator.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>One system for all tests of the assembly, one test class after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClientCollection : ICollectionFixture<ClientSystem>
+{
+    public const string Name = "clients";
+}
