@@ -12,23 +12,23 @@ internal static class JsonBytes
     private static readonly JsonWriterOptions IndentedOptions = Options with { Indented = true };
 
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? t_buffer;
+    private static ArrayBufferWriter<byte>? _buffer;
 
     [ThreadStatic]
-    private static Utf8JsonWriter? t_writer;
+    private static Utf8JsonWriter? _writer;
 
     public static byte[] Write<TState>(TState state, Action<Utf8JsonWriter, TState> write)
     {
         // Taken while in use, so that a nested Write gets its own.
-        var buffer = t_buffer ?? new ArrayBufferWriter<byte>(4096);
-        var writer = t_writer ?? new Utf8JsonWriter(buffer, Options);
-        (t_buffer, t_writer) = (null, null);
+        var buffer = _buffer ?? new ArrayBufferWriter<byte>(4096);
+        var writer = _writer ?? new Utf8JsonWriter(buffer, Options);
+        (_buffer, _writer) = (null, null);
         buffer.ResetWrittenCount();
         writer.Reset(buffer);
         write(writer, state);
         writer.Flush();
         var bytes = buffer.WrittenSpan.ToArray();
-        (t_buffer, t_writer) = (buffer, writer);
+        (_buffer, _writer) = (buffer, writer);
         return bytes;
     }
 
