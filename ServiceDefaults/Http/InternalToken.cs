@@ -30,8 +30,9 @@ public static class InternalToken
     /// </summary>
     public static void UseInternalToken(this WebApplication app)
     {
-        var expected = new Secret(app.Services.GetRequiredService<IOptions<InternalOptions>>().Value.Token);
-        app.UseGuard("/internal", context => expected.Matches(context.Request.Headers[Header]),
+        // Read with the first request: by then the options have been validated, all of them together.
+        var expected = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<InternalOptions>>().Value.Token));
+        app.UseGuard("/internal", context => expected.Value.Matches(context.Request.Headers[Header]),
             new ApiError(StatusCodes.Status401Unauthorized, "invalid_internal_token", "This endpoint is internal.", ApiError.Authentication));
     }
 
