@@ -49,8 +49,9 @@ internal static class AccountsService
     public static WebApplication MapAccounts(this WebApplication app)
     {
         app.UseInternalToken();
-        var adminToken = new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token);
-        app.UseGuard("/admin", context => adminToken.Matches(BearerOf(context.Request)),
+        // Read with the first request: by then the options have been validated, all of them together.
+        var adminToken = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token));
+        app.UseGuard("/admin", context => adminToken.Value.Matches(BearerOf(context.Request)),
             new ApiError(StatusCodes.Status401Unauthorized, "invalid_admin_token", "The admin API needs the admin token as a bearer token.", ApiError.Authentication));
         app.MapServiceHealth();
         app.MapAdmissions();

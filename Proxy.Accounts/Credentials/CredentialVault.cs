@@ -39,10 +39,10 @@ internal sealed class CredentialVault(EncryptionKeys keys)
     /// <exception cref="CryptographicException">The key is not configured any more, or the seal is not this account's.</exception>
     public Secret Open(Guid accountId, ReadOnlySpan<byte> seal)
     {
-        var body = 1 + seal[0];
+        var body = seal.IsEmpty ? 0 : 1 + seal[0];
         if (seal.Length < body + NonceLength + TagLength || keys.Find(KeyIdOf(seal)) is not { } key)
         {
-            throw new CryptographicException($"The credential of account {accountId} was sealed with a key that Accounts:EncryptionKeys does not have.");
+            throw new CryptographicException($"The credential of account {accountId} is damaged, or was sealed with a key that Accounts:EncryptionKeys does not have.");
         }
         var clear = new byte[seal.Length - body - NonceLength - TagLength];
         using var aes = new AesGcm(key, TagLength);
@@ -53,5 +53,6 @@ internal sealed class CredentialVault(EncryptionKeys keys)
     /// <summary>True when the seal should be made anew with the current key.</summary>
     public bool IsStale(ReadOnlySpan<byte> seal) => KeyIdOf(seal) != keys.CurrentId;
 
-    private static string KeyIdOf(ReadOnlySpan<byte> seal) => Encoding.UTF8.GetString(seal.Slice(1, seal[0]));
+    private static string KeyIdOf(ReadOnlySpan<byte> seal) => 
+        seal.IsEmpty || seal.Length < 1 + seal[0] ? "" : Encoding.UTF8.GetString(seal.Slice(1, seal[0]));
 }

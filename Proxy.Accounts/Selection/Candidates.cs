@@ -68,6 +68,21 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         return (new Candidates(eligible, eligible.FindIndex(account => account.Key == request.PreferredAccountId)), null);
     }
 
+    /// <summary>
+    /// The account for what takes no slot: the preferred one, else one of the first priority that does not cool down, by weight.
+    /// A socket that is opened so is where its turns would rather stay, so always taking the same one would load one account with all.
+    /// </summary>
+    public Account PickWithoutSlot(DateTimeOffset now)
+    {
+        if (PreferredIndex >= 0)
+        {
+            return Accounts[PreferredIndex];
+        }
+        var best = Accounts.GroupBy(account => (account.CoolingAt(now) is not null, account.Priority)).MinBy(group => group.Key)!.ToArray();
+        var share = Random.Shared.Next(best.Sum(account => account.Weight));
+        return best.First(account => (share -= account.Weight) < 0);
+    }
+
     /// <summary>True if the key (null for callers without one) may use the account.</summary>
     public static bool IsOpenTo(Account account, ApiKey? key) =>
         account.State == AccountState.Active && (key is null || NamePattern.AnyMatches(key.Accounts, account.Name));
