@@ -71,8 +71,11 @@ internal static class AdminEndpoints
         var changed = draft.ApplyTo(account);
         try
         {
-            await accounts.UpdateAsync(
-                changed, draft.Credential is null ? null : changed.Credential, changed.State == account.State ? null : changed.State, draft.Cooling == false, cancellationToken);
+            if (!await accounts.UpdateAsync(
+                changed, draft.Credential is null ? null : changed.Credential, changed.State == account.State ? null : changed.State, draft.Cooling == false, cancellationToken))
+            {
+                return NotFound("account");
+            }
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
         {

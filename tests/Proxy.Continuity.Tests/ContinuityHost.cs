@@ -30,15 +30,15 @@ internal sealed class ContinuityHost : IAsyncDisposable
     {
         if (migrate)
         {
-            await new Migrator(stores.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(ContinuityService).Assembly, default);
+            await new Migrator(stores.Postgres.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(ContinuityService).Assembly, default);
         }
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["ConnectionStrings:continuitydb"] = stores.PostgresConnectionString,
-            ["ConnectionStrings:redis"] = stores.RedisConnectionString,
+            ["ConnectionStrings:continuitydb"] = stores.Postgres.ConnectionString,
+            ["ConnectionStrings:redis"] = stores.Redis.ConnectionString,
             ["Internal:Token"] = Token,
         });
         if (time is not null)

@@ -31,15 +31,15 @@ public sealed class MigrationTests : IAsyncLifetime
     public async Task A_file_that_was_changed_after_it_had_been_applied_is_refused()
     {
         await MigrateAsync();
-        await _stores.QueryAsync<object>("UPDATE schema_migrations SET checksum = 'another'");
+        await _stores.Postgres.QueryAsync<object>("UPDATE schema_migrations SET checksum = 'another'");
 
         var refusal = await Assert.ThrowsAsync<InvalidOperationException>(MigrateAsync);
 
         Assert.Contains("0001_request_logs.sql was changed", refusal.Message, StringComparison.Ordinal);
-        await _stores.QueryAsync<object>("UPDATE schema_migrations SET checksum = 'another'");
+        await _stores.Postgres.QueryAsync<object>("UPDATE schema_migrations SET checksum = 'another'");
         // The refusal has left no lock behind.
         await Assert.ThrowsAsync<InvalidOperationException>(MigrateAsync);
     }
 
-    private Task<int> MigrateAsync() => new Migrator(_stores.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(ContinuityService).Assembly, default);
+    private Task<int> MigrateAsync() => new Migrator(_stores.Postgres.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(ContinuityService).Assembly, default);
 }

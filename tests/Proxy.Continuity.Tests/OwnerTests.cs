@@ -76,7 +76,7 @@ public sealed class OwnerTests : StoresTest
         await Host.TakeInAsync(Some.Row("resp_1"));
         if (redisEmptied)
         {
-            await Stores.EmptyRedisAsync();
+            await Stores.Redis.EmptyAsync();
         }
 
         using var response = await Host.PostResolveAsync("key-2", null, "resp_1");
@@ -91,7 +91,7 @@ public sealed class OwnerTests : StoresTest
     {
         await Host.PublishAsync("resp_1", Some.Owner());
         await Host.TakeInAsync(Some.Row("resp_1"));
-        await Stores.EmptyRedisAsync();
+        await Stores.Redis.EmptyAsync();
 
         Assert.Equal("postgres", (await Host.ResolveOneAsync("key-1", "resp_1")).Source);
         var again = await Host.ResolveOneAsync("key-1", "resp_1");
@@ -136,7 +136,7 @@ public sealed class OwnerTests : StoresTest
     public async Task While_redis_is_down_postgres_answers_and_a_miss_is_a_failed_lookup()
     {
         await Host.TakeInAsync(Some.Row("resp_1"));
-        Stores.RedisGate.Close();
+        Stores.Redis.Gate.Close();
 
         Assert.Equal("postgres", (await Host.ResolveOneAsync("key-1", "resp_1")).Source);
         Assert.Equal(OwnerOutcome.Foreign, (await Host.ResolveOneAsync("key-2", "resp_1")).Outcome);
@@ -144,7 +144,7 @@ public sealed class OwnerTests : StoresTest
         Assert.Equal(HttpStatusCode.ServiceUnavailable, miss.StatusCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await Host.PublishAsync("resp_2", Some.Owner()));
 
-        Stores.RedisGate.Open();
+        Stores.Redis.Gate.Open();
         await Eventually.TrueAsync(async () => await Host.PublishAsync("resp_2", Some.Owner()) == HttpStatusCode.NoContent);
         Assert.Equal(OwnerOutcome.Unknown, (await Host.ResolveOneAsync("key-1", "resp_nobody")).Outcome);
     }
@@ -153,7 +153,7 @@ public sealed class OwnerTests : StoresTest
     public async Task While_postgres_is_down_redis_answers_and_a_miss_is_a_failed_lookup()
     {
         await Host.PublishAsync("resp_1", Some.Owner());
-        Stores.PostgresGate.Close();
+        Stores.Postgres.Gate.Close();
 
         Assert.Equal("redis", (await Host.ResolveOneAsync("key-1", "resp_1")).Source);
         using var miss = await Host.PostResolveAsync("key-1", null, "resp_nobody");
@@ -164,8 +164,8 @@ public sealed class OwnerTests : StoresTest
     public async Task While_both_stores_are_down_every_lookup_fails_and_health_stays_good()
     {
         await Host.PublishAsync("resp_1", Some.Owner());
-        Stores.RedisGate.Close();
-        Stores.PostgresGate.Close();
+        Stores.Redis.Gate.Close();
+        Stores.Postgres.Gate.Close();
 
         using var response = await Host.PostResolveAsync("key-1", null, "resp_1");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
@@ -203,11 +203,11 @@ public sealed class OwnerTests : StoresTest
         await Host.TakeInAsync(Some.Row("resp_restored"));
         await Host.ResolveOneAsync("key-1", "resp_restored");
 
-        Assert.Equal(3, Stores.RedisKeys.Count);
-        foreach (var key in Stores.RedisKeys)
+        Assert.Equal(3, Stores.Redis.Keys.Count);
+        foreach (var key in Stores.Redis.Keys)
         {
             var expected = key.StartsWith("continuity:owner:", StringComparison.Ordinal) ? OwnerAliases.OwnerLifetime : OwnerAliases.ScopeLifetime;
-            Assert.InRange((await Stores.Redis.KeyTimeToLiveAsync(key)).GetValueOrDefault(), expected - TimeSpan.FromMinutes(1), expected);
+            Assert.InRange((await Stores.Redis.Database.KeyTimeToLiveAsync(key)).GetValueOrDefault(), expected - TimeSpan.FromMinutes(1), expected);
             Assert.Matches("^continuity:(owner|scope):[0-9a-f]{64}$", key);
         }
     }

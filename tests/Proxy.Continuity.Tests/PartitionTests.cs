@@ -37,7 +37,7 @@ public sealed class PartitionTests : IAsyncLifetime
             Some.Row("c", at: new DateTimeOffset(2031, 3, 11, 0, 0, 0, TimeSpan.Zero)), Some.Row("d", at: new DateTimeOffset(2031, 5, 1, 0, 0, 0, TimeSpan.Zero)));
 
         Assert.Equal("a:request_logs_20310310 b:request_logs_20310310 c:request_logs_20310311 d:request_logs_default",
-            await _stores.QueryAsync<string>("SELECT string_agg(request_id || ':' || tableoid::regclass::text, ' ' ORDER BY request_id) FROM request_logs"));
+            await _stores.Postgres.QueryAsync<string>("SELECT string_agg(request_id || ':' || tableoid::regclass::text, ' ' ORDER BY request_id) FROM request_logs"));
     }
 
     [Fact]
@@ -64,7 +64,7 @@ public sealed class PartitionTests : IAsyncLifetime
 
         await UpkeepAsync();
 
-        Assert.Equal("kept kept-default", await _stores.QueryAsync<string>("SELECT string_agg(request_id, ' ' ORDER BY request_id) FROM request_logs"));
+        Assert.Equal("kept kept-default", await _stores.Postgres.QueryAsync<string>("SELECT string_agg(request_id, ' ' ORDER BY request_id) FROM request_logs"));
         Assert.DoesNotContain("request_logs_20310309", await PartitionsAsync());
     }
 
@@ -76,16 +76,16 @@ public sealed class PartitionTests : IAsyncLifetime
         await Task.WhenAll([.. Enumerable.Range(0, 8).Select(_ => UpkeepAsync()), .. Enumerable.Range(0, 8).Select(_ =>
             Eventually.TrueAsync(async () => (await _host.PostRowsAsync(Some.Row(at: _time.GetUtcNow()))).IsSuccessStatusCode))]);
 
-        Assert.Equal(8, await _stores.QueryAsync<long>("SELECT count(*) FROM request_logs"));
+        Assert.Equal(8, await _stores.Postgres.QueryAsync<long>("SELECT count(*) FROM request_logs"));
     }
 
     [Fact]
     public async Task Upkeep_that_finds_postgres_away_is_done_when_it_is_back()
     {
-        _stores.PostgresGate.Close();
+        _stores.Postgres.Gate.Close();
         _time.SetUtcNow(new DateTimeOffset(2031, 6, 1, 0, 0, 0, TimeSpan.Zero));
         await Assert.ThrowsAnyAsync<Exception>(UpkeepAsync);
-        _stores.PostgresGate.Open();
+        _stores.Postgres.Gate.Open();
 
         await Eventually.TrueAsync(async () =>
         {
@@ -96,6 +96,6 @@ public sealed class PartitionTests : IAsyncLifetime
 
     private Task UpkeepAsync() => _host.Services.GetServices<IHostedService>().OfType<RequestLogPartitions>().Single().MaintainAsync(default);
 
-    private Task<string[]> PartitionsAsync() => _stores.QueryAsync<string[]>(
+    private Task<string[]> PartitionsAsync() => _stores.Postgres.QueryAsync<string[]>(
         "SELECT COALESCE(array_agg(relname::text ORDER BY relname), '{}') FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'request_logs'::regclass AND relname <> 'request_logs_default'");
 }

@@ -57,7 +57,7 @@ public sealed class RequestLogTests : StoresTest
 
         Assert.Equal(
             "2026-11-06 02:30:00|resp_1|response|key-1|thread-1|account-1|domain-1|http_stream|m|success|200|e|false|1|7|2|8|3|true|4.5|6.5|edge-0|t|owner=redis",
-            await Stores.QueryAsync<string>("""
+            await Stores.Postgres.QueryAsync<string>("""
                 SELECT concat_ws('|', requested_at AT TIME ZONE 'UTC', request_id, kind, api_key_id, session_id, account_id, domain, surface, model, status, http_status,
                     error_code, stored::text, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens, usage_estimated::text,
                     first_event_ms, duration_ms, edge_id, trace_parent, continuity) FROM request_logs
@@ -81,8 +81,8 @@ public sealed class RequestLogTests : StoresTest
         Assert.Equal(1, await Host.TakeInAsync(rows));
 
         Assert.Equal(99, await CountAsync());
-        Assert.True(await Stores.QueryAsync<long>("SELECT count(*) FROM request_logs_set_aside WHERE id = $1", rows[37].Id) == 1, what);
-        var kept = await Stores.QueryAsync<byte[]>("SELECT row_json FROM request_logs_set_aside");
+        Assert.True(await Stores.Postgres.QueryAsync<long>("SELECT count(*) FROM request_logs_set_aside WHERE id = $1", rows[37].Id) == 1, what);
+        var kept = await Stores.Postgres.QueryAsync<byte[]>("SELECT row_json FROM request_logs_set_aside");
         Assert.Equal(rows[37], System.Text.Json.JsonSerializer.Deserialize(kept, ContinuityJson.Default.RequestLogRow));
     }
 
@@ -91,15 +91,15 @@ public sealed class RequestLogTests : StoresTest
     {
         RequestLogRow[] rows = [Some.Row("resp_1"), Some.Row("resp_2")];
         await Host.TakeInAsync(rows[0]);
-        Stores.PostgresGate.Close();
+        Stores.Postgres.Gate.Close();
 
         using var refused = await Host.PostRowsAsync(rows);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
 
-        Stores.PostgresGate.Open();
+        Stores.Postgres.Gate.Open();
         await Eventually.TrueAsync(async () => (await Host.PostRowsAsync(rows)).StatusCode == HttpStatusCode.OK);
         Assert.Equal(2, await CountAsync());
     }
 
-    private Task<long> CountAsync(string where = "") => Stores.QueryAsync<long>("SELECT count(*) FROM request_logs " + where);
+    private Task<long> CountAsync(string where = "") => Stores.Postgres.QueryAsync<long>("SELECT count(*) FROM request_logs " + where);
 }
