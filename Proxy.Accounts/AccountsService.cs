@@ -32,7 +32,8 @@ internal static class AccountsService
         builder.Services.AddOptions<AdminOptions>().BindConfiguration(AdminOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOpenApi();
         builder.Services
-            .AddSingleton(provider => EncryptionKeys.Parse(provider.GetRequiredService<IOptions<AccountsOptions>>().Value.EncryptionKeys))
+            // Read when first needed: what a hosted service is made of is made before the options are validated, all of them together.
+            .AddSingleton(provider => new Lazy<EncryptionKeys>(() => EncryptionKeys.Parse(provider.GetRequiredService<IOptions<AccountsOptions>>().Value.EncryptionKeys)))
             .AddSingleton<CredentialVault>()
             .AddSingleton<AccountStore>()
             .AddSingleton<ApiKeyStore>()

@@ -34,7 +34,14 @@ internal sealed partial class Admissions(
                 var (candidates, refusal) = Candidates.Choose(snapshot, request, time.GetUtcNow());
                 if (candidates is null)
                 {
-                    return new AdmissionResponse(null, refusal);
+                    // Nothing is leased, so nothing has compared the version yet: what was refused may have changed.
+                    var latest = await directory.GetLatestAsync(cancellationToken);
+                    if (ReferenceEquals(latest, snapshot))
+                    {
+                        return new AdmissionResponse(null, refusal);
+                    }
+                    snapshot = latest;
+                    continue;
                 }
                 // A newcomer does not overtake those who wait; what it holds already, being asked again, it keeps.
                 var onlyIfHeld = place is null && waiters.AnyoneWants(candidates.Accounts);

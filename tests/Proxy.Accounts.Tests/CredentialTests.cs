@@ -84,5 +84,5 @@ public sealed class CredentialTests
         }
     }
 
-    private static CredentialVault Vault(string keys) => new(EncryptionKeys.Parse(keys));
+    private static CredentialVault Vault(string keys) => new(new Lazy<EncryptionKeys>(EncryptionKeys.Parse(keys)));
 }
