@@ -53,6 +53,6 @@ internal sealed class CredentialVault(Lazy<EncryptionKeys> keys)
     /// <summary>True when the seal should be made anew with the current key.</summary>
     public bool IsStale(ReadOnlySpan<byte> seal) => KeyIdOf(seal) != keys.Value.CurrentId;
 
-    private static string KeyIdOf(ReadOnlySpan<byte> seal) => 
+    private static string KeyIdOf(ReadOnlySpan<byte> seal) =>
         seal.IsEmpty || seal.Length < 1 + seal[0] ? "" : Encoding.UTF8.GetString(seal.Slice(1, seal[0]));
 }

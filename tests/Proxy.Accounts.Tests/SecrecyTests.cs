@@ -61,7 +61,11 @@ public sealed class SecrecyTests : StoresTest
         var logs = new CapturedLogs();
         await using var app = AccountsHost.Build(Stores, logs, new()
         {
-            ["Internal:Token"] = "in-short", ["Admin:Token"] = "ad-short", ["Accounts:EncryptionKeys"] = "id:bm90LXRoaXJ0eS10d28=", ["Accounts:LeaseSeconds"] = "1", ["Accounts:MaxWaitingTurns"] = "-1",
+            ["Internal:Token"] = "in-short",
+            ["Admin:Token"] = "ad-short",
+            ["Accounts:EncryptionKeys"] = "id:bm90LXRoaXJ0eS10d28=",
+            ["Accounts:LeaseSeconds"] = "1",
+            ["Accounts:MaxWaitingTurns"] = "-1",
         });
 
         var refusal = (await Assert.ThrowsAnyAsync<Exception>(() => app.StartAsync())).ToString();

@@ -50,8 +50,14 @@ public sealed class RequestLogTests : StoresTest
     {
         var row = Some.Row("resp_1") with
         {
-            RequestedAt = new DateTimeOffset(2026, 11, 5, 23, 30, 0, TimeSpan.FromHours(-3)), CachedInputTokens = 7, ReasoningTokens = 8, ErrorCode = "e",
-            TraceParent = "t", Continuity = "owner=redis", UsageEstimated = true, Stored = false,
+            RequestedAt = new DateTimeOffset(2026, 11, 5, 23, 30, 0, TimeSpan.FromHours(-3)),
+            CachedInputTokens = 7,
+            ReasoningTokens = 8,
+            ErrorCode = "e",
+            TraceParent = "t",
+            Continuity = "owner=redis",
+            UsageEstimated = true,
+            Stored = false,
         };
         await Host.TakeInAsync(row);
 
