@@ -32,7 +32,8 @@ internal static class AccountsService
         builder.Services.AddOptions<AdminOptions>().BindConfiguration(AdminOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOpenApi();
         builder.Services
-            .AddSingleton(provider => EncryptionKeys.Parse(provider.GetRequiredService<IOptions<AccountsOptions>>().Value.EncryptionKeys))
+            // Read when first needed: what a hosted service is made of is made before the options are validated, all of them together.
+            .AddSingleton(provider => new Lazy<EncryptionKeys>(() => EncryptionKeys.Parse(provider.GetRequiredService<IOptions<AccountsOptions>>().Value.EncryptionKeys)))
             .AddSingleton<CredentialVault>()
             .AddSingleton<AccountStore>()
             .AddSingleton<ApiKeyStore>()
@@ -49,9 +50,9 @@ internal static class AccountsService
     public static WebApplication MapAccounts(this WebApplication app)
     {
         app.UseInternalToken();
-        app.UseGuard(
-            "/admin",
-            context => new Secret(context.RequestServices.GetRequiredService<IOptions<AdminOptions>>().Value.Token).Matches(BearerOf(context.Request)),
+        // Read with the first request: by then the options have been validated, all of them together.
+        var adminToken = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token));
+        app.UseGuard("/admin", context => adminToken.Value.Matches(BearerOf(context.Request)),
             new ApiError(StatusCodes.Status401Unauthorized, "invalid_admin_token", "The admin API needs the admin token as a bearer token.", ApiError.Authentication));
         app.MapServiceHealth();
         app.MapAdmissions();

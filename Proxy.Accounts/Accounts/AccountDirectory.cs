@@ -14,6 +14,9 @@ internal sealed partial class AccountDirectory(
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a load may take while there are accounts to go on with.</summary>
+    private static readonly TimeSpan LoadBound = TimeSpan.FromSeconds(2);
+
     private readonly SemaphoreSlim _loading = new(1);
     private volatile Loaded? _current;
 
@@ -21,6 +24,14 @@ internal sealed partial class AccountDirectory(
     /// <exception cref="NpgsqlException">Postgres is away and there never was a snapshot.</exception>
     public async ValueTask<AccountsSnapshot> GetAsync(CancellationToken cancellationToken) =>
         _current is { } current && time.GetElapsedTime(current.At) < Lifetime ? current.Snapshot : await ReloadAsync(_current?.Snapshot, cancellationToken);
+
+    /// <summary>The snapshot of this moment, for what does not lease a slot: leasing compares the version itself.</summary>
+    /// <exception cref="NpgsqlException">Postgres is away and there never was a snapshot.</exception>
+    public async ValueTask<AccountsSnapshot> GetLatestAsync(CancellationToken cancellationToken)
+    {
+        var snapshot = await GetAsync(cancellationToken);
+        return await ReadVersionAsync() is { } version && version != snapshot.Version ? await ReloadAsync(snapshot, cancellationToken) : snapshot;
+    }
 
     /// <summary>A snapshot newer than the one that has turned out stale.</summary>
     /// <exception cref="NpgsqlException">Postgres is away and there never was a snapshot.</exception>
@@ -35,16 +46,10 @@ internal sealed partial class AccountDirectory(
                 return other.Snapshot;
             }
             // The version is read first: a change during the load makes the snapshot stale, never falsely fresh.
-            var version = await ReadVersionAsync();
-            var snapshot = new AccountsSnapshot(version ?? stale?.Version ?? "0", await accounts.ListAsync(cancellationToken), await keys.ListAsync(cancellationToken));
+            var version = await ReadVersionAsync() ?? stale?.Version ?? "0";
+            var snapshot = await LoadAsync(version, stale, cancellationToken);
             _current = new Loaded(snapshot, time.GetTimestamp());
             return snapshot;
-        }
-        catch (Exception exception) when (stale is not null && exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
-        {
-            LogKept(exception.GetType().Name);
-            _current = new Loaded(stale!, time.GetTimestamp());
-            return stale!;
         }
         finally
         {
@@ -67,6 +72,23 @@ internal sealed partial class AccountDirectory(
     }
 
     public void Dispose() => _loading.Dispose();
+
+    private async Task<AccountsSnapshot> LoadAsync(string version, AccountsSnapshot? stale, CancellationToken cancellationToken)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(stale is null ? Timeout.InfiniteTimeSpan : LoadBound);
+        try
+        {
+            return new AccountsSnapshot(version, await accounts.ListAsync(bound.Token), await keys.ListAsync(bound.Token));
+        }
+        catch (Exception exception) when (stale is not null && !cancellationToken.IsCancellationRequested
+            && exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
+        {
+            LogKept(exception.GetType().Name);
+            // Under the version of now: under its own it would be stale again at once, and its users would ask for ever.
+            return new AccountsSnapshot(version, stale.Accounts, stale.Keys);
+        }
+    }
 
     private async Task<string?> ReadVersionAsync()
     {

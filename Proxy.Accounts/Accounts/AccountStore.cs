@@ -21,6 +21,11 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
         id, name, base_url, domain, credential_kind, credential, web_sockets, lanes, priority, weight, max_concurrent_turns, models, state, cooling_until, cooling_reason
         """;
 
+    private const string InsertSql = """
+        INSERT INTO accounts (id, name, base_url, domain, credential_kind, credential, web_sockets, lanes, priority, weight, max_concurrent_turns, models, credential_source, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        """;
+
     /// <summary>All accounts. One whose credential cannot be opened is there, but must be authenticated anew.</summary>
     public async Task<IReadOnlyList<Account>> ListAsync(CancellationToken cancellationToken)
     {
@@ -34,44 +39,59 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
         return accounts;
     }
 
-    /// <summary>Adds the account, or changes the one of its name; state and cool-down stay as they are.</summary>
-    /// <param name="credentialSource">A seed's credential does not replace one that an administrator has set.</param>
-    public async Task UpsertAsync(Account account, CredentialSource credentialSource, CancellationToken cancellationToken)
+    /// <summary>Adds an account of an administrator's; false when there is one of its name.</summary>
+    public async Task<bool> AddAsync(Account account, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(InsertSql + " ON CONFLICT (name) DO NOTHING");
+        AddColumns(command.Parameters, account, account.Id);
+        command.Parameters.Add(new() { Value = Name(CredentialSource.Admin) });
+        command.Parameters.Add(new() { Value = Name(account.State) });
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
+    /// <summary>
+    /// Adds an account of the seed's, or changes the one of its name: state and cool-down stay as they are,
+    /// and so does a credential that an administrator has set.
+    /// </summary>
+    public async Task SeedAsync(Account account, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        // The seal is bound to the id, so the id of an account of that name must be known before sealing.
+        // The seal is bound to the id, so the id of an account of that name must be known before sealing, also when replicas seed an empty table at once.
+        await using var turn = new NpgsqlCommand("SELECT pg_advisory_xact_lock(hashtext('accounts.seed'))", connection, transaction);
+        await turn.ExecuteNonQueryAsync(cancellationToken);
         await using var find = new NpgsqlCommand("SELECT id FROM accounts WHERE name = $1 FOR UPDATE", connection, transaction) { Parameters = { new() { Value = account.Name } } };
         var id = await find.ExecuteScalarAsync(cancellationToken) as Guid? ?? account.Id;
-        await using var command = new NpgsqlCommand("""
-            INSERT INTO accounts (id, name, base_url, domain, credential_kind, credential, web_sockets, lanes, priority, weight, max_concurrent_turns, models, credential_source)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-            ON CONFLICT (name) DO UPDATE SET
-                base_url = excluded.base_url, domain = excluded.domain, credential_kind = excluded.credential_kind, web_sockets = excluded.web_sockets,
-                lanes = excluded.lanes, priority = excluded.priority, weight = excluded.weight, max_concurrent_turns = excluded.max_concurrent_turns,
-                models = excluded.models, updated_at = now(),
-                credential = CASE WHEN excluded.credential_source = 'seed' AND accounts.credential_source = 'admin' THEN accounts.credential ELSE excluded.credential END,
-                credential_source = CASE WHEN excluded.credential_source = 'seed' THEN accounts.credential_source ELSE excluded.credential_source END
+        await using var command = new NpgsqlCommand(InsertSql + """
+             ON CONFLICT (name) DO UPDATE SET
+                base_url = excluded.base_url, domain = excluded.domain, web_sockets = excluded.web_sockets, lanes = excluded.lanes, priority = excluded.priority,
+                weight = excluded.weight, max_concurrent_turns = excluded.max_concurrent_turns, models = excluded.models, updated_at = now(),
+                credential_kind = CASE accounts.credential_source WHEN 'admin' THEN accounts.credential_kind ELSE excluded.credential_kind END,
+                credential = CASE accounts.credential_source WHEN 'admin' THEN accounts.credential ELSE excluded.credential END
             """, connection, transaction);
         AddColumns(command.Parameters, account, id);
-        command.Parameters.Add(new() { Value = Name(credentialSource) });
+        command.Parameters.Add(new() { Value = Name(CredentialSource.Seed) });
+        command.Parameters.Add(new() { Value = Name(account.State) });
         await command.ExecuteNonQueryAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <summary>Replaces an account; false when it is not there. A null credential leaves the sealed one in place.</summary>
-    public async Task<bool> UpdateAsync(Account account, Secret? credential, CancellationToken cancellationToken)
+    /// <summary>
+    /// Replaces an account; false when it is not there. What is null stays as it is in the database: the account that was read may
+    /// show less (a credential that cannot be opened) or be older (a cool-down that began meanwhile).
+    /// </summary>
+    public async Task<bool> UpdateAsync(Account account, Secret? credential, AccountState? state, bool endCooling, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("""
             UPDATE accounts SET name = $2, base_url = $3, domain = $4, credential_kind = $5, credential = COALESCE($6, credential), web_sockets = $7, lanes = $8,
                 priority = $9, weight = $10, max_concurrent_turns = $11, models = $12,
                 credential_source = CASE WHEN $6::bytea IS NULL THEN credential_source ELSE 'admin' END,
-                state = $13, cooling_until = $14, updated_at = now()
+                state = COALESCE($13, state), cooling_until = CASE WHEN $14 THEN NULL ELSE cooling_until END, updated_at = now()
             WHERE id = $1
             """);
         AddColumns(command.Parameters, account, account.Id, sealCredential: credential is not null);
-        command.Parameters.Add(new() { Value = Name(account.State) });
-        command.Parameters.Add(new() { Value = (object?)account.CoolingUntil?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(new() { Value = state is { } value ? Name(value) : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new() { Value = endCooling });
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
@@ -83,16 +103,16 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
-    /// <summary>Lets an account cool down; a later end that is already there stays.</summary>
-    public async Task CoolAsync(Guid id, DateTimeOffset until, string reason, CancellationToken cancellationToken)
+    /// <summary>Lets an account cool down; false when it does already, as long or longer.</summary>
+    public async Task<bool> CoolAsync(Guid id, DateTimeOffset until, string reason, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("""
             UPDATE accounts SET cooling_until = $2, cooling_reason = $3, updated_at = now() WHERE id = $1 AND (cooling_until IS NULL OR cooling_until < $2)
             """);
         command.Parameters.Add(new() { Value = id });
         command.Parameters.Add(new() { Value = until.ToUniversalTime() });
-        command.Parameters.Add(new() { Value = reason });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        command.Parameters.Add(new() { Value = reason.Replace("\0", "", StringComparison.Ordinal) });
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
     /// <summary>Seals anew what an older key has sealed; returns how many.</summary>

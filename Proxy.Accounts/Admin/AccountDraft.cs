@@ -47,9 +47,13 @@ internal sealed class AccountDraft
     /// <summary>What is wrong with the draft, all of it.</summary>
     public IEnumerable<string> Validate(bool isNew)
     {
-        if (isNew && string.IsNullOrWhiteSpace(Name) || Name?.Length > 100)
+        if (Name is null ? isNew : !DraftText.IsName(Name))
         {
             yield return "name is required and has at most 100 characters.";
+        }
+        if (Domain is not null && !DraftText.IsName(Domain))
+        {
+            yield return "domain must have 1 to 100 characters.";
         }
         if ((isNew || BaseUrl is not null) && !(Uri.TryCreate(BaseUrl, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Query.Length == 0))
         {
@@ -59,9 +63,9 @@ internal sealed class AccountDraft
         {
             yield return "credential is required.";
         }
-        if (Credential is not null && (Credential.CredentialKind is null || string.IsNullOrWhiteSpace(Credential.Token) || Credential.Token.AsSpan().ContainsAny('\r', '\n')))
+        if (Credential is not null && (Credential.CredentialKind is null || !DraftText.IsToken(Credential.Token)))
         {
-            yield return "credential needs a kind (bearer or azure) and a token of one line.";
+            yield return "credential needs a kind (bearer or azure) and a token that fits a header.";
         }
         if (Weight is < 1 or > 1000)
         {
@@ -71,7 +75,7 @@ internal sealed class AccountDraft
         {
             yield return "maxConcurrentTurns must be 1 to 100000.";
         }
-        if (Models is not null && (Models.Count == 0 || Models.Any(string.IsNullOrWhiteSpace)))
+        if (Models is not null && (Models.Count == 0 || !Models.TrueForAll(DraftText.IsName)))
         {
             yield return "models must name at least one model or pattern.";
         }
@@ -83,7 +87,7 @@ internal sealed class AccountDraft
 
     /// <summary>A new account from a valid draft.</summary>
     public Account Create() => new(
-        Guid.CreateVersion7(), Name!.Trim(), BaseUrl!.TrimEnd('/'), Domain ?? Name.Trim(), Credential!.CredentialKind!.Value, new Secret(Credential.Token!),
+        Guid.CreateVersion7(), Name!.Trim(), BaseUrl!.Trim().TrimEnd('/'), Domain?.Trim() ?? Name.Trim(), Credential!.CredentialKind!.Value, new Secret(Credential.Token!),
         WebSockets ?? false, Lanes ?? false, Priority ?? 0, Weight ?? 1, MaxConcurrentTurns ?? 8, Models ?? ["*"],
         State == "disabled" ? AccountState.Disabled : AccountState.Active, null, null);
 
@@ -91,8 +95,8 @@ internal sealed class AccountDraft
     public Account ApplyTo(Account account) => account with
     {
         Name = Name?.Trim() ?? account.Name,
-        BaseUrl = BaseUrl?.TrimEnd('/') ?? account.BaseUrl,
-        Domain = Domain ?? account.Domain,
+        BaseUrl = BaseUrl?.Trim().TrimEnd('/') ?? account.BaseUrl,
+        Domain = Domain?.Trim() ?? account.Domain,
         CredentialKind = Credential?.CredentialKind ?? account.CredentialKind,
         Credential = Credential is null ? account.Credential : new Secret(Credential.Token!),
         WebSockets = WebSockets ?? account.WebSockets,

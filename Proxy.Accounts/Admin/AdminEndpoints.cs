@@ -3,6 +3,7 @@ using Npgsql;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
 using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Selection;
 using ServiceDefaults.Http;
 
 namespace Proxy.Accounts.Admin;
@@ -12,7 +13,18 @@ internal static class AdminEndpoints
 {
     public static void MapAdmin(this IEndpointRouteBuilder app)
     {
-        var admin = app.MapGroup(AccountsRoutes.Admin);
+        var admin = app.MapGroup(AccountsRoutes.Admin).AddEndpointFilter(async (context, next) =>
+        {
+            try
+            {
+                return await next(context);
+            }
+            catch (Exception exception) when (AdmissionEndpoints.IsStoreAway(exception))
+            {
+                return new ErrorResult(new ApiError(
+                    StatusCodes.Status503ServiceUnavailable, "store_unavailable", "The database is away; retry later.", ApiError.Server, RetryAfter: TimeSpan.FromSeconds(1)));
+            }
+        });
         admin.MapGet("/accounts", ListAccountsAsync).WithName("ListAccounts");
         admin.MapPost("/accounts", CreateAccountAsync).WithName("CreateAccount");
         admin.MapGet("/accounts/{id:guid}", GetAccountAsync).WithName("GetAccount");
@@ -37,14 +49,9 @@ internal static class AdminEndpoints
             return Invalid(errors);
         }
         var account = draft.Create();
-        if ((await accounts.ListAsync(cancellationToken)).Any(other => other.Name == account.Name))
+        if (!await accounts.AddAsync(account, cancellationToken))
         {
             return Taken("account", account.Name);
-        }
-        await accounts.UpsertAsync(account, CredentialSource.Admin, cancellationToken);
-        if (account.State != AccountState.Active)
-        {
-            await accounts.UpdateAsync(account, null, cancellationToken);
         }
         await directory.ChangedAsync(cancellationToken);
         return TypedResults.Created($"{AccountsRoutes.Admin}/accounts/{account.Id}", AccountView.Of(account, time.GetUtcNow()));
@@ -64,7 +71,11 @@ internal static class AdminEndpoints
         var changed = draft.ApplyTo(account);
         try
         {
-            await accounts.UpdateAsync(changed, draft.Credential is null ? null : changed.Credential, cancellationToken);
+            if (!await accounts.UpdateAsync(
+                changed, draft.Credential is null ? null : changed.Credential, changed.State == account.State ? null : changed.State, draft.Cooling == false, cancellationToken))
+            {
+                return NotFound("account");
+            }
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
         {
@@ -96,11 +107,10 @@ internal static class AdminEndpoints
             return Invalid(errors);
         }
         var (key, text) = draft.Create();
-        if ((await keys.ListAsync(cancellationToken)).Any(other => other.Name == key.Name || other.Hash == key.Hash))
+        if (!await keys.AddAsync(key, cancellationToken))
         {
             return Taken("API key", key.Name);
         }
-        await keys.UpsertAsync(key, cancellationToken);
         await directory.ChangedAsync(cancellationToken);
         return TypedResults.Created($"{AccountsRoutes.Admin}/api-keys/{key.Id}", ApiKeyView.Of(key, text));
     }
@@ -125,7 +135,7 @@ internal static class AdminEndpoints
     private static ErrorResult NotFound(string what) => new(new ApiError(StatusCodes.Status404NotFound, "not_found", $"There is no {what} with this id."));
 
     private static ErrorResult Taken(string what, string name) =>
-        new(new ApiError(StatusCodes.Status409Conflict, "name_taken", $"There is an {what} named {name}, or one with the same secret; choose another or change that one.", Param: "name"));
+        new(new ApiError(StatusCodes.Status409Conflict, "name_taken", $"There is already an {what} named {name}, or one with the same secret; choose another or change that one.", Param: "name"));
 }
 
 /// <summary>An error as the endpoint's answer.</summary>

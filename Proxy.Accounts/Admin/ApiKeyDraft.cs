@@ -31,21 +31,21 @@ internal sealed class ApiKeyDraft
     /// <summary>What is wrong with the draft, all of it.</summary>
     public IEnumerable<string> Validate()
     {
-        if (string.IsNullOrWhiteSpace(Name) || Name.Length > 100)
+        if (!DraftText.IsName(Name))
         {
             yield return "name is required and has at most 100 characters.";
         }
-        if (Key is not null && (Key.Length is < 16 or > 512 || Key.Any(char.IsWhiteSpace)))
+        if (Key is not null && (Key.Length is < 16 or > 512 || !DraftText.IsToken(Key)))
         {
-            yield return "key must have 16 to 512 characters without white space.";
+            yield return "key must have 16 to 512 printable ASCII characters without white space.";
         }
-        if (Models?.Any(string.IsNullOrWhiteSpace) == true || Accounts?.Any(string.IsNullOrWhiteSpace) == true)
+        if (Models?.TrueForAll(DraftText.IsName) == false || Accounts?.TrueForAll(DraftText.IsName) == false)
         {
             yield return "models and accounts must not name nothing.";
         }
         foreach (var limit in Limits ?? [])
         {
-            if (!Kinds.Contains(limit.Kind) || !Windows.Contains(limit.Window) || limit.Max < 1)
+            if (limit is null || !Kinds.Contains(limit.Kind) || !Windows.Contains(limit.Window) || limit.Max < 1)
             {
                 yield return $"a limit needs a kind ({string.Join(", ", Kinds)}), a window ({string.Join(", ", Windows)}) and a max of at least 1.";
             }

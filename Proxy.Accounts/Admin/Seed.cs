@@ -62,31 +62,45 @@ internal sealed partial class SeedAtStart(
         try
         {
             seed = JsonSerializer.Deserialize(text, AdminJson.Default.SeedDocument) ?? new SeedDocument();
+            if (seed.Accounts is null || seed.ApiKeys is null || seed.Accounts.Contains(null!) || seed.ApiKeys.Contains(null!))
+            {
+                throw new JsonException(null, "$", 0, null);
+            }
         }
         catch (JsonException exception)
         {
             // The exception's own message may quote the text, and with it a token.
             throw new InvalidOperationException($"Accounts:Seed is not the JSON it should be (line {exception.LineNumber + 1}, {exception.Path}).");
         }
-        var errors = seed.Accounts.SelectMany(account => account.Validate(isNew: true).Select(error => $"Account '{account.Name}': {error}"))
-            .Concat(seed.ApiKeys.SelectMany(key => key.Validate().Append(key.Key is null ? "key is required in a seed." : "").Where(error => error.Length > 0)
-                .Select(error => $"API key '{key.Name}': {error}")))
-            .ToArray();
+        string[] errors = [.. FindErrors(seed)];
         return errors.Length == 0 ? seed : throw new InvalidOperationException("Accounts:Seed: " + string.Join(' ', errors));
     }
 
+    private static IEnumerable<string> FindErrors(SeedDocument seed) =>
+    [
+        .. seed.Accounts.SelectMany(account => account.Validate(isNew: true).Select(error => $"Account '{account.Name}': {error}")),
+        .. seed.ApiKeys.SelectMany(key => key.Validate().Select(error => $"API key '{key.Name}': {error}")),
+        .. seed.ApiKeys.Where(key => key.Key is null).Select(key => $"API key '{key.Name}': key is required in a seed."),
+        .. Repeated(seed.Accounts, account => account.Name?.Trim()).Select(account => $"Account '{account.Name}' is there more than once."),
+        .. Repeated(seed.ApiKeys, key => key.Name?.Trim()).Select(key => $"API key '{key.Name}' is there more than once."),
+        .. Repeated(seed.ApiKeys, key => key.Key).Select(key => $"API key '{key.Name}' has the key of another one."),
+    ];
+
+    private static IEnumerable<T> Repeated<T>(IEnumerable<T> drafts, Func<T, string?> by) =>
+        drafts.Where(draft => by(draft) is not null).GroupBy(by).SelectMany(group => group.Skip(1));
+
     private async Task<SeedDocument?> ReadAsync(CancellationToken cancellationToken) => Parse(
-        options.Value.Seed ?? (options.Value.SeedFile is { Length: > 0 } file ? await File.ReadAllTextAsync(file, cancellationToken) : null));
+        options.Value.Seed is { Length: > 0 } text ? text : (options.Value.SeedFile is { Length: > 0 } file ? await File.ReadAllTextAsync(file, cancellationToken) : null));
 
     private async Task ApplyAsync(SeedDocument seed, CancellationToken cancellationToken)
     {
         foreach (var account in seed.Accounts)
         {
-            await accounts.UpsertAsync(account.Create(), CredentialSource.Seed, cancellationToken);
+            await accounts.SeedAsync(account.Create(), cancellationToken);
         }
         foreach (var key in seed.ApiKeys)
         {
-            await keys.UpsertAsync(key.Create().Key, cancellationToken);
+            await keys.SeedAsync(key.Create().Key, cancellationToken);
             if (key.Limits is { Count: > 0 })
             {
                 LogLimits(key.Name!);

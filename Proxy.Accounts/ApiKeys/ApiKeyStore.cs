@@ -33,25 +33,15 @@ internal sealed class ApiKeyStore(NpgsqlDataSource database)
         return keys;
     }
 
+    /// <summary>Adds the key; false when there is one of its name, or the same one.</summary>
+    public async Task<bool> AddAsync(ApiKey key, CancellationToken cancellationToken) => await InsertAsync(key, "ON CONFLICT DO NOTHING", cancellationToken) > 0;
+
     /// <summary>Adds the key, or changes the one of its name; a revoked key stays revoked.</summary>
     /// <exception cref="PostgresException">Another name has the same key (unique violation).</exception>
-    public async Task UpsertAsync(ApiKey key, CancellationToken cancellationToken)
-    {
-        await using var command = database.CreateCommand("""
-            INSERT INTO api_keys (id, name, key_hash, hint, models, accounts, limits, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-            ON CONFLICT (name) DO UPDATE SET key_hash = excluded.key_hash, hint = excluded.hint, models = excluded.models,
-                accounts = excluded.accounts, limits = excluded.limits, expires_at = excluded.expires_at
-            """);
-        command.Parameters.Add(new() { Value = key.Id });
-        command.Parameters.Add(new() { Value = key.Name });
-        command.Parameters.Add(new() { Value = key.Hash });
-        command.Parameters.Add(new() { Value = key.Hint });
-        command.Parameters.Add(new() { Value = key.Models.ToArray() });
-        command.Parameters.Add(new() { Value = key.Accounts.ToArray() });
-        command.Parameters.Add(new() { Value = JsonSerializer.Serialize(key.Limits, StoredJson.Default.IReadOnlyListKeyLimit), NpgsqlDbType = NpgsqlDbType.Jsonb });
-        command.Parameters.Add(new() { Value = (object?)key.ExpiresAt?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
+    public Task SeedAsync(ApiKey key, CancellationToken cancellationToken) => InsertAsync(key, """
+        ON CONFLICT (name) DO UPDATE SET key_hash = excluded.key_hash, hint = excluded.hint, models = excluded.models,
+            accounts = excluded.accounts, limits = excluded.limits, expires_at = excluded.expires_at
+        """, cancellationToken);
 
     /// <summary>Revokes for good; false when there is no such key. A revoked key keeps its row: log rows and owners name it.</summary>
     public async Task<bool> RevokeAsync(Guid id, DateTimeOffset now, CancellationToken cancellationToken)
@@ -60,6 +50,21 @@ internal sealed class ApiKeyStore(NpgsqlDataSource database)
         command.Parameters.Add(new() { Value = id });
         command.Parameters.Add(new() { Value = now.ToUniversalTime() });
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
+    private async Task<int> InsertAsync(ApiKey key, string onConflict, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            "INSERT INTO api_keys (id, name, key_hash, hint, models, accounts, limits, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) " + onConflict);
+        command.Parameters.Add(new() { Value = key.Id });
+        command.Parameters.Add(new() { Value = key.Name });
+        command.Parameters.Add(new() { Value = key.Hash });
+        command.Parameters.Add(new() { Value = key.Hint });
+        command.Parameters.Add(new() { Value = key.Models.ToArray() });
+        command.Parameters.Add(new() { Value = key.Accounts.ToArray() });
+        command.Parameters.Add(new() { Value = JsonSerializer.Serialize(key.Limits, StoredJson.Default.IReadOnlyListKeyLimit), NpgsqlDbType = NpgsqlDbType.Jsonb });
+        command.Parameters.Add(new() { Value = (object?)key.ExpiresAt?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
 

@@ -14,7 +14,7 @@ namespace Proxy.Accounts.Credentials;
 /// the rest      ciphertext
 /// </code>
 /// </summary>
-internal sealed class CredentialVault(EncryptionKeys keys)
+internal sealed class CredentialVault(Lazy<EncryptionKeys> keys)
 {
     private const int NonceLength = 12;
     private const int TagLength = 16;
@@ -22,7 +22,7 @@ internal sealed class CredentialVault(EncryptionKeys keys)
     /// <summary>Encrypts with the current key.</summary>
     public byte[] Seal(Guid accountId, Secret credential)
     {
-        var keyId = Encoding.UTF8.GetBytes(keys.CurrentId);
+        var keyId = Encoding.UTF8.GetBytes(keys.Value.CurrentId);
         var clear = Encoding.UTF8.GetBytes(credential.Reveal());
         var body = 1 + keyId.Length;
         var seal = new byte[body + NonceLength + TagLength + clear.Length];
@@ -30,7 +30,7 @@ internal sealed class CredentialVault(EncryptionKeys keys)
         keyId.CopyTo(seal, 1);
         var nonce = seal.AsSpan(body, NonceLength);
         RandomNumberGenerator.Fill(nonce);
-        using var aes = new AesGcm(keys.Find(keys.CurrentId)!, TagLength);
+        using var aes = new AesGcm(keys.Value.Find(keys.Value.CurrentId)!, TagLength);
         aes.Encrypt(nonce, clear, seal.AsSpan(body + NonceLength + TagLength), seal.AsSpan(body + NonceLength, TagLength), accountId.ToByteArray());
         return seal;
     }
@@ -39,10 +39,10 @@ internal sealed class CredentialVault(EncryptionKeys keys)
     /// <exception cref="CryptographicException">The key is not configured any more, or the seal is not this account's.</exception>
     public Secret Open(Guid accountId, ReadOnlySpan<byte> seal)
     {
-        var body = 1 + seal[0];
-        if (seal.Length < body + NonceLength + TagLength || keys.Find(KeyIdOf(seal)) is not { } key)
+        var body = seal.IsEmpty ? 0 : 1 + seal[0];
+        if (seal.Length < body + NonceLength + TagLength || keys.Value.Find(KeyIdOf(seal)) is not { } key)
         {
-            throw new CryptographicException($"The credential of account {accountId} was sealed with a key that Accounts:EncryptionKeys does not have.");
+            throw new CryptographicException($"The credential of account {accountId} is damaged, or was sealed with a key that Accounts:EncryptionKeys does not have.");
         }
         var clear = new byte[seal.Length - body - NonceLength - TagLength];
         using var aes = new AesGcm(key, TagLength);
@@ -51,7 +51,8 @@ internal sealed class CredentialVault(EncryptionKeys keys)
     }
 
     /// <summary>True when the seal should be made anew with the current key.</summary>
-    public bool IsStale(ReadOnlySpan<byte> seal) => KeyIdOf(seal) != keys.CurrentId;
+    public bool IsStale(ReadOnlySpan<byte> seal) => KeyIdOf(seal) != keys.Value.CurrentId;
 
-    private static string KeyIdOf(ReadOnlySpan<byte> seal) => Encoding.UTF8.GetString(seal.Slice(1, seal[0]));
+    private static string KeyIdOf(ReadOnlySpan<byte> seal) =>
+        seal.IsEmpty || seal.Length < 1 + seal[0] ? "" : Encoding.UTF8.GetString(seal.Slice(1, seal[0]));
 }

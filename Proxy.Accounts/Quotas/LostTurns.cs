@@ -27,7 +27,12 @@ internal sealed partial class LostTurns(SlotLeases slots, TurnLedger ledger, Tim
             LogLost(turnId);
             lost.Add(new SettledTurn(turnId, kept.KeyId, accountId, kept.Model, TurnLedger.Lost, time.GetUtcNow(), Estimated: true, 0, 0, 0, 0, 0));
         }
-        await ledger.SettleAsync(lost, cancellationToken);
+        if (lost.Count > 0)
+        {
+            // Booked first: once their leases are gone from Redis, nothing remembers them.
+            await ledger.BookAsync(lost, cancellationToken);
+            await slots.ReleaseAsync(lost.Select(turn => new SlotLease(turn.TurnId, turn.AccountId)));
+        }
         return lost.Count;
     }
 

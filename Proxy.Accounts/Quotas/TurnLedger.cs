@@ -33,11 +33,13 @@ internal sealed class TurnLedger(NpgsqlDataSource database, SlotLeases slots, Sl
             return;
         }
         await slots.ReleaseAsync(turns.Select(turn => new SlotLease(turn.TurnId, turn.AccountId)));
-        waiters.Freed(turns.Count);
+        waiters.Freed(turns.Select(turn => turn.AccountId));
         await BookAsync(turns, cancellationToken);
     }
 
-    private async Task BookAsync(IReadOnlyList<SettledTurn> turns, CancellationToken cancellationToken)
+    /// <summary>Books turns without freeing their slots.</summary>
+    /// <exception cref="NpgsqlException">Postgres is away.</exception>
+    public async Task BookAsync(IReadOnlyList<SettledTurn> turns, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(Sql);
         void Add<T>(NpgsqlDbType type, Func<SettledTurn, T> column) =>

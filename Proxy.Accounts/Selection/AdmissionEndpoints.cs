@@ -23,7 +23,7 @@ internal static class AdmissionEndpoints
     {
         try
         {
-            var key = (await directory.GetAsync(cancellationToken)).FindKeyByHash(request.KeyHash);
+            var key = (await directory.GetLatestAsync(cancellationToken)).FindKeyByHash(request.KeyHash);
             return key?.IsValidAt(time.GetUtcNow()) == true ? TypedResults.Ok(new CheckedKey(key.Key, key.Name)) : TypedResults.NotFound();
         }
         catch (Exception exception) when (IsStoreAway(exception))
@@ -66,8 +66,10 @@ internal static class AdmissionEndpoints
         }
         try
         {
-            await accounts.CoolAsync(id, request.Until, request.Reason, cancellationToken);
-            await directory.ChangedAsync(cancellationToken);
+            if (await accounts.CoolAsync(id, request.Until, request.Reason, cancellationToken))
+            {
+                await directory.ChangedAsync(cancellationToken);
+            }
             return TypedResults.NoContent();
         }
         catch (Exception exception) when (IsStoreAway(exception))
@@ -81,9 +83,13 @@ internal static class AdmissionEndpoints
     {
         try
         {
-            var snapshot = await directory.GetAsync(cancellationToken);
+            var snapshot = await directory.GetLatestAsync(cancellationToken);
             var key = snapshot.FindKey(keyId);
             var now = time.GetUtcNow();
+            if (keyId != AccountsRoutes.Anonymous && key?.IsValidAt(now) != true)
+            {
+                return TypedResults.Ok(new OpenAccountsResponse([], [], SoleKey: false));
+            }
             return TypedResults.Ok(new OpenAccountsResponse(
                 [.. snapshot.Accounts.Where(account => Candidates.IsOpenTo(account, key)).Select(account => account.Admit(leaseSeconds: 0))],
                 key?.Models.ToArray() ?? ["*"],

@@ -19,50 +19,70 @@ internal sealed partial class Admissions(
     /// <exception cref="Npgsql.NpgsqlException">No account has ever been read and Postgres is away.</exception>
     public async Task<AdmissionResponse> AdmitAsync(AdmissionRequest request, CancellationToken cancellationToken)
     {
-        var began = time.GetTimestamp();
-        var snapshot = await directory.GetAsync(cancellationToken);
-        while (true)
+        if (request.Purpose == AdmissionPurpose.Request)
         {
-            var (candidates, refusal) = Candidates.Choose(snapshot, request, time.GetUtcNow());
-            if (candidates is null)
+            var (open, refusal) = Candidates.Choose(await directory.GetLatestAsync(cancellationToken), request, time.GetUtcNow());
+            return open is null ? new AdmissionResponse(null, refusal) : Grant(open.PickWithoutSlot(time.GetUtcNow()));
+        }
+        SlotWaiters.Place? place = null;
+        try
+        {
+            var began = time.GetTimestamp();
+            var snapshot = await directory.GetAsync(cancellationToken);
+            while (true)
             {
-                return new AdmissionResponse(null, refusal);
+                var (chosen, refusal) = Candidates.Choose(snapshot, request, time.GetUtcNow());
+                if (chosen is null)
+                {
+                    // Nothing is leased, so nothing has compared the version yet: what was refused may have changed.
+                    var latest = await directory.GetLatestAsync(cancellationToken);
+                    if (ReferenceEquals(latest, snapshot))
+                    {
+                        return new AdmissionResponse(null, refusal);
+                    }
+                    snapshot = latest;
+                    continue;
+                }
+                var candidates = chosen.RotatedBy(request.TurnId);
+                // A newcomer does not overtake those who wait; what it holds already, being asked again, it keeps.
+                var onlyIfHeld = place is null && waiters.AnyoneWants(candidates.Accounts);
+                var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version, onlyIfHeld);
+                var waited = time.GetElapsedTime(began);
+                var left = TimeSpan.FromMilliseconds(request.WaitMs) - waited;
+                switch (outcome)
+                {
+                    case LeaseOutcome.Granted:
+                        return Grant(candidates.Accounts[index]);
+                    case LeaseOutcome.Stale:
+                        snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
+                        break;
+                    case LeaseOutcome.Recovering when waited >= RecoveryBound:
+                        return Refuse(RefusalReason.Recovering);
+                    case LeaseOutcome.Recovering:
+                        await Task.Delay(RecoveryPause, time, cancellationToken);
+                        break;
+                    case LeaseOutcome.Full when left <= TimeSpan.Zero || (place is null && waiters.Count >= options.Value.MaxWaitingTurns):
+                        return Refuse(RefusalReason.AtCapacity);
+                    default:
+                        place ??= waiters.Join(candidates.Accounts);
+                        await place.WaitAsync(candidates.Accounts, left, cancellationToken);
+                        snapshot = await directory.GetAsync(cancellationToken);
+                        break;
+                }
             }
-            if (request.Purpose == AdmissionPurpose.Request)
-            {
-                return Grant(candidates.Accounts[Math.Max(candidates.PreferredIndex, 0)]);
-            }
-
-            var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version);
-            var waited = time.GetElapsedTime(began);
-            switch (outcome)
-            {
-                case LeaseOutcome.Granted:
-                    return Grant(candidates.Accounts[index]);
-                case LeaseOutcome.Stale:
-                    snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
-                    break;
-                case LeaseOutcome.Recovering when waited >= RecoveryBound:
-                    return Refuse(RefusalReason.Recovering);
-                case LeaseOutcome.Recovering:
-                    await Task.Delay(RecoveryPause, time, cancellationToken);
-                    break;
-                case LeaseOutcome.Full when waited.TotalMilliseconds >= request.WaitMs || waiters.Count >= options.Value.MaxWaitingTurns:
-                    return Refuse(RefusalReason.AtCapacity);
-                default:
-                    await waiters.WaitAsync(cancellationToken);
-                    snapshot = await directory.GetAsync(cancellationToken);
-                    break;
-            }
+        }
+        finally
+        {
+            place?.Dispose();
         }
     }
 
-    private async Task<(LeaseOutcome Outcome, int Index)> TryLeaseAsync(AdmissionRequest request, Candidates candidates, string version)
+    private async Task<(LeaseOutcome Outcome, int Index)> TryLeaseAsync(AdmissionRequest request, Candidates candidates, string version, bool onlyIfHeld)
     {
         try
         {
             var reservation = JsonSerializer.Serialize(new Reservation(request.KeyId, request.Model), ReservationJson.Default.Reservation);
-            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation);
+            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation, onlyIfHeld);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {

@@ -65,10 +65,32 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         {
             return Refuse(request.Domain is null ? RefusalReason.NoAccounts : RefusalReason.OwnerCooling);
         }
-        // Of equal accounts the first is taken, so each turn begins at another one: else idle accounts would stay idle.
-        var first = (int)((uint)request.TurnId.GetHashCode() % eligible.Count);
-        eligible = [.. eligible[first..], .. eligible[..first]];
         return (new Candidates(eligible, eligible.FindIndex(account => account.Key == request.PreferredAccountId)), null);
+    }
+
+    /// <summary>
+    /// The same accounts, beginning at another one for each turn. Of equally loaded accounts the first is leased: without this the others
+    /// would stand idle until it is busy.
+    /// </summary>
+    public Candidates RotatedBy(Guid turnId)
+    {
+        var first = (int)((uint)turnId.GetHashCode() % Accounts.Count);
+        return new([.. Accounts.Skip(first), .. Accounts.Take(first)], PreferredIndex < 0 ? -1 : (PreferredIndex - first + Accounts.Count) % Accounts.Count);
+    }
+
+    /// <summary>
+    /// The account for what takes no slot: the preferred one, else one of the first priority that does not cool down, by weight.
+    /// A socket that is opened so is where its turns would rather stay, so always taking the same one would load one account with all.
+    /// </summary>
+    public Account PickWithoutSlot(DateTimeOffset now)
+    {
+        if (PreferredIndex >= 0)
+        {
+            return Accounts[PreferredIndex];
+        }
+        var best = Accounts.GroupBy(account => (account.CoolingAt(now) is not null, account.Priority)).MinBy(group => group.Key)!.ToArray();
+        var share = Random.Shared.Next(best.Sum(account => account.Weight));
+        return best.First(account => (share -= account.Weight) < 0);
     }
 
     /// <summary>True if the key (null for callers without one) may use the account.</summary>

@@ -41,20 +41,22 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
 
     private long LeaseMs => options.Value.LeaseSeconds * 1000L;
 
-    /// <summary>The counter that moves with every change of accounts and keys.</summary>
+    /// <summary>The mark that changes with every change of accounts and keys.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<string> ReadVersionAsync() => (string?)await redis.GetDatabase().StringGetAsync(Version) ?? "0";
 
     /// <summary>Tells all replicas that accounts or keys have changed.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public Task MoveVersionAsync() => redis.GetDatabase().StringIncrementAsync(Version);
+    // Not a counter: that would repeat its values after Redis was emptied.
+    public Task MoveVersionAsync() => redis.GetDatabase().StringSetAsync(Version, Guid.CreateVersion7().ToString("N"));
 
     /// <summary>Begins counting in an empty Redis, so that the recovery window has passed before the first turn comes.</summary>
     public Task OpenAsync() => RunAsync(_renew, [Generation, Leases], [LeaseMs, (long)RecoveryWindow.TotalMilliseconds]);
 
     /// <summary>Leases a slot on the best candidate; the index is that of the candidate.</summary>
+    /// <param name="onlyIfHeld">Only a slot that the turn has already.</param>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task<(LeaseOutcome Outcome, int Index)> LeaseAsync(Guid turnId, Candidates candidates, string version, string reservation)
+    public async Task<(LeaseOutcome Outcome, int Index)> LeaseAsync(Guid turnId, Candidates candidates, string version, string reservation, bool onlyIfHeld = false)
     {
         var keys = new RedisKey[4 + candidates.Accounts.Count];
         (keys[0], keys[1], keys[2], keys[3]) = (Version, Generation, Leases, Reservations);
@@ -65,7 +67,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
         {
             var account = candidates.Accounts[index];
             keys[4 + index] = SlotsPrefix + account.Key;
-            (values[6 + (3 * index)], values[7 + (3 * index)], values[8 + (3 * index)]) = (account.MaxConcurrentTurns, account.Weight, account.Priority);
+            (values[6 + (3 * index)], values[7 + (3 * index)], values[8 + (3 * index)]) = (onlyIfHeld ? 0 : account.MaxConcurrentTurns, account.Weight, account.Priority);
         }
         var answer = (RedisResult[])(await RunAsync(_admit, keys, values))!;
         return (string?)answer[0] switch

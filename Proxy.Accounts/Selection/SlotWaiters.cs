@@ -1,15 +1,18 @@
+using Proxy.Accounts.Accounts;
+
 namespace Proxy.Accounts.Selection;
 
 /// <summary>
-/// Turns that wait for a slot, first come first served within this instance. A freed slot wakes the first waiter;
-/// since slots are freed on other replicas too, each waiter also looks for itself from time to time.
+/// Turns that wait for a slot, first come first served within this instance: a freed slot wakes the first one in line that may use it.
+/// Since slots are freed on other replicas too, whoever is first in line for an account also looks for itself from time to time.
 /// </summary>
 internal sealed class SlotWaiters(TimeProvider time)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
 
+    private readonly TimeProvider _time = time;
     private readonly Lock _lock = new();
-    private readonly LinkedList<TaskCompletionSource> _waiters = [];
+    private readonly LinkedList<Place> _line = [];
 
     /// <summary>How many wait now.</summary>
     public int Count
@@ -18,49 +21,106 @@ internal sealed class SlotWaiters(TimeProvider time)
         {
             lock (_lock)
             {
-                return _waiters.Count;
+                return _line.Count;
             }
         }
     }
 
-    /// <summary>Ends when a slot was freed here, or after a short while.</summary>
-    public async Task WaitAsync(CancellationToken cancellationToken)
+    /// <summary>True if somebody waits for one of these accounts already: a newcomer does not overtake.</summary>
+    public bool AnyoneWants(IReadOnlyList<Account> accounts)
     {
-        var freed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        LinkedListNode<TaskCompletionSource> node;
         lock (_lock)
         {
-            node = _waiters.AddLast(freed);
+            return _line.Any(place => place.WantsAnyOf(accounts));
         }
-        try
+    }
+
+    /// <summary>Goes to the end of the line. The place is kept, however often it is waited at, until it is disposed.</summary>
+    public Place Join(IReadOnlyList<Account> accounts)
+    {
+        lock (_lock)
         {
-            await freed.Task.WaitAsync(LookAgain, time, cancellationToken);
+            var place = new Place(this, accounts);
+            _line.AddLast(place);
+            return place;
         }
-        catch (TimeoutException)
+    }
+
+    /// <summary>Wakes one waiter for each slot that was freed.</summary>
+    public void Freed(IEnumerable<string> accountIds)
+    {
+        lock (_lock)
         {
-            // Time to look again.
-        }
-        finally
-        {
-            lock (_lock)
+            foreach (var accountId in accountIds)
             {
-                if (node.List is not null)
+                _line.FirstOrDefault(place => !place.IsAwake && place.Accounts.Any(account => account.Key == accountId))?.Wake();
+            }
+        }
+    }
+
+    /// <summary>A place in the line.</summary>
+    internal sealed class Place(SlotWaiters waiters, IReadOnlyList<Account> accounts) : IDisposable
+    {
+        private TaskCompletionSource _awake = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public IReadOnlyList<Account> Accounts { get; private set; } = accounts;
+
+        public bool IsAwake => _awake.Task.IsCompleted;
+
+        public void Wake() => _awake.TrySetResult();
+
+        public bool WantsAnyOf(IReadOnlyList<Account> others) => Accounts.Any(account => others.Any(other => other.Key == account.Key));
+
+        /// <summary>Ends when it is time to try for a slot of one of these accounts: one was freed, or it may have been elsewhere; at the latest after the bound.</summary>
+        public async Task WaitAsync(IReadOnlyList<Account> accounts, TimeSpan bound, CancellationToken cancellationToken)
+        {
+            lock (waiters._lock)
+            {
+                Accounts = accounts;
+            }
+            var began = waiters._time.GetTimestamp();
+            while (true)
+            {
+                var left = bound - waiters._time.GetElapsedTime(began);
+                if (left <= TimeSpan.Zero || await IsWokenAsync(left < LookAgain ? left : LookAgain, cancellationToken) || IsFirstForAny())
                 {
-                    _waiters.Remove(node);
+                    return;
                 }
             }
         }
-    }
 
-    /// <summary>Wakes the first <paramref name="slots"/> waiters.</summary>
-    public void Freed(int slots)
-    {
-        lock (_lock)
+        /// <summary>Leaves the line, with a slot or without; the next one looks whether there is one more.</summary>
+        public void Dispose()
         {
-            for (; slots > 0 && _waiters.First is { } first; slots--)
+            lock (waiters._lock)
             {
-                _waiters.RemoveFirst();
-                first.Value.TrySetResult();
+                waiters._line.Remove(this);
+                waiters._line.FirstOrDefault(place => place.WantsAnyOf(Accounts))?.Wake();
+            }
+        }
+
+        private async Task<bool> IsWokenAsync(TimeSpan bound, CancellationToken cancellationToken)
+        {
+            try
+            {
+                await _awake.Task.WaitAsync(bound, waiters._time, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+            lock (waiters._lock)
+            {
+                _awake = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+            return true;
+        }
+
+        private bool IsFirstForAny()
+        {
+            lock (waiters._lock)
+            {
+                return Accounts.Any(account => waiters._line.First(place => place.Accounts.Any(other => other.Key == account.Key)) == this);
             }
         }
     }

@@ -1,6 +1,6 @@
 -- Leases a slot for a turn on one of several accounts, exactly: counting and claiming are one step.
 --
--- KEYS[1]     {pool}:version       counter that moves with every change of accounts and keys
+-- KEYS[1]     {pool}:version       mark that changes with every change of accounts and keys
 -- KEYS[2]     {pool}:generation    milliseconds at which this Redis' slots began to be counted; missing in an empty Redis
 -- KEYS[3]     {pool}:leases        zset turn -> end of its lease (ms)
 -- KEYS[4]     {pool}:reservations  hash turn -> slots key | reservation: what a lost turn is booked as

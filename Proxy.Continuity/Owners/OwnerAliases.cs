@@ -9,7 +9,7 @@ namespace Proxy.Continuity.Owners;
 /// <summary>
 /// Owner aliases in Redis. Ids are hashed in key names, so that a key dump names nobody's conversation:
 /// <code>
-/// continuity:owner:{sha256(kind ':' id)}   JSON of OwnerRecord, set once, 35 days (stored responses live 30)
+/// continuity:owner:{sha256(id)}               JSON of OwnerRecord, set once, 35 days (stored responses live 30)
 /// continuity:scope:{sha256(key ':' scope)} account id, the last one that served the scope, 7 days
 /// </code>
 /// </summary>
@@ -44,10 +44,9 @@ internal sealed class OwnerAliases(IConnectionMultiplexer redis)
     private static OwnerRecord? Parse(RedisValue value) =>
         value.IsNull ? null : JsonSerializer.Deserialize(((ReadOnlyMemory<byte>)value).Span, ContinuityJson.Default.OwnerRecord);
 
-    private static RedisKey OwnerKey(OwnedId id) => "continuity:owner:" + Hash(id.Kind, id.Id);
+    private static RedisKey OwnerKey(OwnedId id) => "continuity:owner:" + Hash(id.Id);
 
-    private static RedisKey ScopeKey(string keyId, string scope) => "continuity:scope:" + Hash(keyId, scope);
+    private static RedisKey ScopeKey(string keyId, string scope) => "continuity:scope:" + Hash($"{keyId}:{scope}");
 
-    private static string Hash(string first, string second) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{first}:{second}")));
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }

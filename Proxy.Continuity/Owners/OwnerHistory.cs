@@ -10,7 +10,7 @@ internal sealed class OwnerHistory(NpgsqlDataSource database)
     private const string Sql = """
         SELECT DISTINCT ON (request_id) request_id, api_key_id, account_id, domain, session_id, stored, trace_parent
         FROM request_logs
-        WHERE request_id = ANY($1) AND status IN ('success', 'incomplete') AND account_id IS NOT NULL
+        WHERE request_id = ANY($1) AND status IN ('success', 'incomplete') AND account_id IS NOT NULL AND domain IS NOT NULL
         ORDER BY request_id, requested_at DESC, id DESC
         """;
 

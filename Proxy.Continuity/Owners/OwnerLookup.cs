@@ -13,7 +13,8 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
     public async Task<ResolveResponse?> ResolveAsync(ResolveRequest request, CancellationToken cancellationToken)
     {
         var (found, scopeAccountId) = await AskRedisAsync(request);
-        var missing = request.Ids.Where((_, index) => found?[index] is null).Select(id => id.Id).Distinct().ToArray();
+        // An id is a stranger's text: one with NUL is in no row, and Postgres would refuse the whole question for it.
+        var missing = request.Ids.Where((_, index) => found?[index] is null).Select(id => id.Id).Where(id => !id.Contains('\0', StringComparison.Ordinal)).Distinct().ToArray();
         var remembered = missing.Length == 0 ? Nothing : await AskPostgresAsync(missing, cancellationToken);
 
         var answers = new ResolvedOwner[request.Ids.Count];

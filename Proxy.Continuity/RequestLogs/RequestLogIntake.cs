@@ -11,6 +11,7 @@ namespace Proxy.Continuity.RequestLogs;
 /// </summary>
 internal sealed partial class RequestLogIntake(NpgsqlDataSource database, ContinuityMetrics metrics, ILogger<RequestLogIntake> logger)
 {
+    // In the order of the key: two that send the same rows at once then wait for one another instead of in a circle.
     private const string Sql = """
         INSERT INTO request_logs (
             id, requested_at, request_id, kind, api_key_id, session_id, account_id, domain, surface, model, status, http_status, error_code, stored,
@@ -20,6 +21,7 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
             $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::int[], $13::text[], $14::bool[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bool[],
             $21::float8[], $22::float8[], $23::text[], $24::text[], $25::text[])
+        ORDER BY 2, 1
         ON CONFLICT (requested_at, id) DO NOTHING
         """;
 
@@ -57,9 +59,8 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
         }
     }
 
-    // SQLSTATE class 22 is "data exception", class 23 "integrity constraint violation".
-    private static bool BlamesTheData(PostgresException exception) =>
-        exception.SqlState.StartsWith("22", StringComparison.Ordinal) || exception.SqlState.StartsWith("23", StringComparison.Ordinal);
+    // SQLSTATE class 22 is "data exception", 23 "integrity constraint violation", 54 "program limit exceeded": a text too long for its index.
+    private static bool BlamesTheData(PostgresException exception) => exception.SqlState[..2] is "22" or "23" or "54";
 
     private async Task InsertAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
@@ -47,7 +48,11 @@ public sealed partial class Migrator(NpgsqlDataSource database, ILogger<Migrator
         }
         finally
         {
-            await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({LockKey})", CancellationToken.None);
+            // A connection that broke has given the lock back already, and what broke it is the error to tell.
+            if (connection.FullState == ConnectionState.Open)
+            {
+                await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({LockKey})", CancellationToken.None);
+            }
         }
     }
 
@@ -77,7 +82,8 @@ public sealed partial class Migrator(NpgsqlDataSource database, ILogger<Migrator
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
+        // Without a bound of its own: an index on a large table takes its time, and so does waiting for another instance that builds it.
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

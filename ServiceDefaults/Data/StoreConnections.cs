@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
 
@@ -10,7 +11,9 @@ public static class StoreConnections
     /// Redis on the request path: a command to a server that is away fails at once instead of waiting in a backlog,
     /// since the caller has another way (Postgres, or a clear refusal).
     /// </summary>
-    public static void AddFailFastRedis(this IHostApplicationBuilder builder, string connectionName) =>
+    public static void AddFailFastRedis(this IHostApplicationBuilder builder, string connectionName)
+    {
+        builder.Services.AddHostedService<RedisAtStart>();
         builder.AddRedisClient(connectionName, configureOptions: options =>
         {
             options.BacklogPolicy = BacklogPolicy.FailFast;
@@ -22,4 +25,17 @@ public static class StoreConnections
             options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
             options.AbortOnConnectFail = false;
         });
+    }
+
+    /// <summary>Connects before the first request does: connecting blocks, and a burst of first requests would block every thread there is.</summary>
+    private sealed class RedisAtStart(IServiceProvider services) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            services.GetRequiredService<IConnectionMultiplexer>();
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 }

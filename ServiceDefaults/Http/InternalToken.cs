@@ -28,10 +28,13 @@ public static class InternalToken
     /// Answers 401 to callers of <c>/internal</c> without the token. A guard on the path instead of on each endpoint:
     /// a route that someone adds later is guarded too.
     /// </summary>
-    public static void UseInternalToken(this WebApplication app) => app.UseGuard(
-        "/internal",
-        context => new Secret(context.RequestServices.GetRequiredService<IOptions<InternalOptions>>().Value.Token).Matches(context.Request.Headers[Header]),
-        new ApiError(StatusCodes.Status401Unauthorized, "invalid_internal_token", "This endpoint is internal.", ApiError.Authentication));
+    public static void UseInternalToken(this WebApplication app)
+    {
+        // Read with the first request: by then the options have been validated, all of them together.
+        var expected = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<InternalOptions>>().Value.Token));
+        app.UseGuard("/internal", context => expected.Value.Matches(context.Request.Headers[Header]),
+            new ApiError(StatusCodes.Status401Unauthorized, "invalid_internal_token", "This endpoint is internal.", ApiError.Authentication));
+    }
 
     /// <summary>Answers <paramref name="refusal"/> to requests below <paramref name="path"/> that the guard does not admit.</summary>
     public static void UseGuard(this WebApplication app, PathString path, Func<HttpContext, bool> admits, ApiError refusal) =>

@@ -10,7 +10,7 @@ public sealed class NeedsNpmFactAttribute : FactAttribute
 {
     public NeedsNpmFactAttribute()
     {
-        if (NeedsProgramFactAttribute.Find("npm") is null || NeedsProgramFactAttribute.Find("node") is null)
+        if (SearchPath.Find("npm") is null || SearchPath.Find("node") is null)
         {
             Skip = "npm and node are not on PATH: the real Codex CLI and the openai npm SDK cannot be run.";
         }

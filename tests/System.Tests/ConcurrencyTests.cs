@@ -19,7 +19,7 @@ public sealed class ConcurrencyOverRedisServerTests
         var system = new RunningSystem();
         try
         {
-            await system.StartAsync($"--Stores:RedisServer={NeedsProgramFactAttribute.Find("redis-server")}");
+            await system.StartAsync($"--Stores:RedisServer={SearchPath.Find("redis-server")}");
             await CapHolds.AssertAsync(system);
         }
         finally

@@ -8,13 +8,9 @@ public sealed class NeedsProgramFactAttribute : FactAttribute
 {
     public NeedsProgramFactAttribute(string program)
     {
-        if (Find(program) is null)
+        if (SearchPath.Find(program) is null)
         {
             Skip = $"{program} is not on PATH.";
         }
     }
-
-    /// <summary>The program's path, or null.</summary>
-    public static string? Find(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 }

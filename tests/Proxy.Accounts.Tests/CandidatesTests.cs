@@ -1,0 +1,122 @@
+using Proxy.Accounts.Accounts;
+using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Selection;
+
+namespace Proxy.Accounts.Tests;
+
+public sealed class CandidatesTests
+{
+    private static readonly DateTimeOffset Soon = Some.Now.AddMinutes(5);
+    private static readonly DateTimeOffset Later = Some.Now.AddMinutes(50);
+
+    [Fact]
+    public void All_active_accounts_are_candidates_of_a_caller_who_asks_for_nothing_in_particular() =>
+        Assert.Equal("a b", Choose(Some.Request(), [Some.Account("a"), Some.Account("b"), Some.Account("c") with { State = AccountState.Disabled }]));
+
+    [Fact]
+    public void A_key_that_is_unknown_revoked_or_expired_gets_nothing()
+    {
+        var account = Some.Account("a");
+        Assert.Equal("UnknownKey", Choose(Some.Request("nobody"), [account]));
+        Assert.Equal("UnknownKey", Choose(Some.Key() with { RevokedAt = Some.Now }, [account]));
+        Assert.Equal("UnknownKey", Choose(Some.Key() with { ExpiresAt = Some.Now }, [account]));
+        Assert.Equal("a", Choose(Some.Key() with { ExpiresAt = Soon }, [account]));
+    }
+
+    [Fact]
+    public void A_key_sees_only_its_models_and_its_accounts()
+    {
+        Account[] accounts = [Some.Account("eu-1"), Some.Account("us-1")];
+        Assert.Equal("ModelNotAllowed", Choose(Some.Key() with { Models = ["o3"] }, accounts));
+        Assert.Equal("eu-1 us-1", Choose(Some.Key() with { Models = ["o3", "gpt-*"] }, accounts));
+        Assert.Equal("us-1", Choose(Some.Key() with { Accounts = ["us-*"] }, accounts));
+        Assert.Equal("NoAccounts", Choose(Some.Key() with { Accounts = ["ap-1"] }, accounts));
+        Assert.Equal("NoAccounts", Choose(Some.Request(), []));
+    }
+
+    [Fact]
+    public void A_demanded_domain_is_the_only_one_that_will_do()
+    {
+        Account[] accounts = [Some.Account("a", "org"), Some.Account("b", "org"), Some.Account("c")];
+        var demand = Some.Request() with { Domain = "org" };
+        Assert.Equal("a b", Choose(demand, accounts));
+        Assert.Equal("OwnerGone", Choose(demand with { Domain = "another" }, accounts));
+        Assert.Equal("OwnerGone", Choose(demand, [.. accounts.Select(account => account with { State = AccountState.Disabled })]));
+        Assert.Equal("OwnerGone", Choose(demand, [.. accounts.Select(account => account with { State = AccountState.ReauthRequired })]));
+        Assert.Equal($"OwnerCooling {Soon:HH:mm}", Choose(demand, [.. accounts.Select(account => account with { CoolingUntil = Soon })]));
+        Assert.Equal("b", Choose(demand, [accounts[0] with { CoolingUntil = Soon }, accounts[1], accounts[2]]));
+    }
+
+    [Fact]
+    public void An_account_must_serve_the_model_and_speak_the_protocol()
+    {
+        Account[] accounts = [Some.Account("a") with { Models = ["o3"] }, Some.Account("b") with { WebSockets = false }];
+        Assert.Equal("b", Choose(Some.Request(), accounts));
+        Assert.Equal("a b", Choose(Some.Request() with { Model = null }, accounts));
+        Assert.Equal("ModelNotServed", Choose(Some.Request() with { Model = "gpt-9" }, [accounts[0]]));
+        Assert.Equal("NoWebSockets", Choose(Some.Request() with { NeedsWebSockets = true }, accounts));
+    }
+
+    [Fact]
+    public void When_all_cool_down_the_refusal_names_the_first_that_is_back()
+    {
+        Account[] accounts = [Some.Account("a") with { CoolingUntil = Later }, Some.Account("b") with { CoolingUntil = Soon }];
+        Assert.Equal($"AllCooling {Soon:HH:mm}", Choose(Some.Request(), accounts));
+        Assert.Equal("b", Choose(Some.Request(), [accounts[0], accounts[1] with { CoolingUntil = Some.Now }]));
+        Assert.Equal("a b", Choose(Some.Request() with { Purpose = AdmissionPurpose.Request }, accounts));
+    }
+
+    [Fact]
+    public void Accounts_that_have_failed_a_turn_do_not_get_it_again()
+    {
+        var (a, b) = (Some.Account("a"), Some.Account("b"));
+        Assert.Equal("b", Choose(Some.Request() with { ExcludedAccountIds = [a.Key] }, [a, b]));
+        Assert.Equal("NoAccounts", Choose(Some.Request() with { ExcludedAccountIds = [a.Key, b.Key] }, [a, b]));
+        Assert.Equal("OwnerCooling", Choose(Some.Request() with { ExcludedAccountIds = [a.Key], Domain = "a" }, [a, b]));
+    }
+
+    [Fact]
+    public void The_preferred_account_is_marked_where_it_is_among_the_candidates()
+    {
+        var (a, b) = (Some.Account("a"), Some.Account("b"));
+        int Preferred(string id, params Account[] accounts) =>
+            Candidates.Choose(new AccountsSnapshot("0", accounts, []), Some.Request() with { PreferredAccountId = id }, Some.Now).Candidates!.PreferredIndex;
+
+        Assert.Equal(1, Preferred(b.Key, a, b));
+        Assert.Equal(-1, Preferred(b.Key, a, b with { CoolingUntil = Soon }));
+        Assert.Equal(-1, Preferred("nobody", a, b));
+    }
+
+    [Fact]
+    public void Each_turn_begins_at_another_account_and_keeps_its_preferred_one()
+    {
+        Account[] accounts = [Some.Account("a"), Some.Account("b"), Some.Account("c")];
+        var rotated = Enumerable.Range(0, 300).Select(_ => new Candidates(accounts, 1).RotatedBy(Guid.CreateVersion7())).ToArray();
+        Assert.All(rotated, candidates => Assert.Equal(accounts[1], candidates.Accounts[candidates.PreferredIndex]));
+        Assert.All(rotated.CountBy(candidates => candidates.Accounts[0].Name).ToDictionary().Values, count => Assert.InRange(count, 50, 150));
+        Assert.Equal(-1, new Candidates(accounts, -1).RotatedBy(Guid.CreateVersion7()).PreferredIndex);
+    }
+
+    [Fact]
+    public void What_takes_no_slot_goes_to_the_preferred_account_or_by_cool_down_priority_and_weight()
+    {
+        var (a, b, c) = (Some.Account("a") with { Priority = 1 }, Some.Account("b") with { Weight = 3 }, Some.Account("c"));
+        Assert.Equal(a, new Candidates([a, b, c], 0).PickWithoutSlot(Some.Now));
+        Assert.Equal(a, new Candidates([a, b with { CoolingUntil = Soon }], -1).PickWithoutSlot(Some.Now));
+        Assert.Equal(b with { CoolingUntil = Soon }, new Candidates([b with { CoolingUntil = Soon }], -1).PickWithoutSlot(Some.Now));
+
+        var picks = Enumerable.Range(0, 4000).Select(_ => new Candidates([a, b, c], -1).PickWithoutSlot(Some.Now).Name).CountBy(name => name).ToDictionary();
+        Assert.DoesNotContain("a", picks.Keys);
+        Assert.InRange(picks["b"], 2700, 3300);
+    }
+
+    private static string Choose(ApiKey key, Account[] accounts) => Choose(Some.Request(key.Key), accounts, key);
+
+    private static string Choose(AdmissionRequest request, Account[] accounts, params ApiKey[] keys)
+    {
+        var (candidates, refusal) = Candidates.Choose(new AccountsSnapshot("0", accounts, keys), request, Some.Now);
+        return candidates is not null
+            ? string.Join(' ', candidates.Accounts.Select(account => account.Name))
+            : refusal!.Until is { } until ? $"{refusal.Reason} {until:HH:mm}" : refusal.Reason.ToString();
+    }
+}

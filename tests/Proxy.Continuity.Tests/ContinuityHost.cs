@@ -1,0 +1,91 @@
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Proxy.Continuity.Contracts;
+using ServiceDefaults.Data;
+using ServiceDefaults.Http;
+using Testing.Stores;
+
+namespace Proxy.Continuity.Tests;
+
+/// <summary>The real service in this process, on a free loopback port, and a client that shows the internal token.</summary>
+internal sealed class ContinuityHost : IAsyncDisposable
+{
+    private const string Token = "a-token-of-the-tests";
+
+    private readonly WebApplication _app;
+
+    private ContinuityHost(WebApplication app, HttpClient http) => (_app, Http) = (app, http);
+
+    public HttpClient Http { get; }
+
+    public IServiceProvider Services => _app.Services;
+
+    public static async Task<ContinuityHost> StartAsync(TestStores stores, TimeProvider? time = null, bool migrate = true)
+    {
+        if (migrate)
+        {
+            await new Migrator(stores.Postgres.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(ContinuityService).Assembly, default);
+        }
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:continuitydb"] = stores.Postgres.ConnectionString,
+            ["ConnectionStrings:redis"] = stores.Redis.ConnectionString,
+            ["Internal:Token"] = Token,
+        });
+        if (time is not null)
+        {
+            builder.Services.AddSingleton(time);
+        }
+        var app = builder.AddContinuity().Build().MapContinuity();
+        await app.StartAsync();
+        var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()), Timeout = TimeSpan.FromSeconds(20) };
+        http.DefaultRequestHeaders.Add(InternalToken.Header, Token);
+        return new ContinuityHost(app, http);
+    }
+
+    public Task<HttpResponseMessage> PostResolveAsync(string keyId, string? scope, params IEnumerable<string> ids) => Http.PostAsJsonAsync(
+        ContinuityRoutes.Resolve, new ResolveRequest(keyId, scope, [.. ids.Select(id => new OwnedId(OwnedKinds.Response, id))]), ContinuityJson.Default.ResolveRequest);
+
+    public async Task<ResolveResponse> ResolveAsync(string keyId, string? scope, params IEnumerable<string> ids)
+    {
+        using var response = await PostResolveAsync(keyId, scope, ids);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.ResolveResponse))!;
+    }
+
+    public async Task<ResolvedOwner> ResolveOneAsync(string keyId, string id) => Assert.Single((await ResolveAsync(keyId, null, id)).Owners);
+
+    public async Task<HttpStatusCode> PublishAsync(string id, OwnerRecord owner, string? scope = null, string kind = OwnedKinds.Response)
+    {
+        using var response = await Http.PostAsJsonAsync(
+            ContinuityRoutes.Publish, new PublishRequest(new OwnedId(kind, id), owner, scope), ContinuityJson.Default.PublishRequest);
+        return response.StatusCode;
+    }
+
+    public Task<HttpResponseMessage> PostRowsAsync(params IReadOnlyList<RequestLogRow> rows) =>
+        Http.PostAsJsonAsync(ContinuityRoutes.RequestLogs, new IntakeRequest(rows), ContinuityJson.Default.IntakeRequest);
+
+    /// <summary>Takes in rows; how many were set aside.</summary>
+    public async Task<int> TakeInAsync(params IReadOnlyList<RequestLogRow> rows)
+    {
+        using var response = await PostRowsAsync(rows);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.IntakeResponse))!.SetAside;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+}
