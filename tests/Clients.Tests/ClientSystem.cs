@@ -33,7 +33,9 @@ public sealed class ClientSystem : IAsyncLifetime
         var seed = $$"""
             {"accounts":[{"name":"main","baseUrl":"http://127.0.0.1:{{_behind.Port}}/v1","credential":{"kind":"bearer","token":"{{UpstreamToken}}"},"webSockets":true,"lanes":true}],"apiKeys":[{"name":"clients","key":"{{Key}}"}]}
             """;
-        _host = await AppHostProcess.StartAsync([$"--Accounts:Seed={seed.Trim()}"]);
+        // With telemetry on, though nobody takes it: instrumentation must not show in what goes upstream.
+        _host = await AppHostProcess.StartAsync(
+            [$"--Accounts:Seed={seed.Trim()}"], environment: new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" });
     }
 
     public async Task DisposeAsync()
