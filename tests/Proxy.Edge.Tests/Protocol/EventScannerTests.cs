@@ -115,20 +115,21 @@ public sealed class EventScannerTests
     public void An_event_that_only_passes_costs_no_allocation()
     {
         byte[] json = Encoding.UTF8.GetBytes(Delta), sse = Encoding.UTF8.GetBytes($"event: response.output_text.delta\ndata: {Delta}\n\n");
-        Scan(json, sse, rounds: 100);
+        var splitter = new SseSplitter();
+        Scan(splitter, json, sse, rounds: 100);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var deltas = Scan(json, sse, rounds: 1000);
+        var deltas = Scan(splitter, json, sse, rounds: 1000);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         Assert.Equal(2000, deltas);
 
-        static int Scan(byte[] json, byte[] sse, int rounds)
+        static int Scan(SseSplitter splitter, byte[] json, byte[] sse, int rounds)
         {
             var deltas = 0;
             for (var round = 0; round < rounds; round++)
             {
                 deltas += EventScanner.ReadHead(json).Kind == EventKind.Delta ? 1 : 0;
                 var buffer = new System.Buffers.ReadOnlySequence<byte>(sse);
-                deltas += SseSplitter.TryReadEvent(ref buffer, out var one) && EventScanner.ReadHead(SseSplitter.DataOf(one)).Kind == EventKind.Delta ? 1 : 0;
+                deltas += splitter.TryReadEvent(ref buffer, out var one) && EventScanner.ReadHead(SseSplitter.DataOf(one)).Kind == EventKind.Delta ? 1 : 0;
             }
             return deltas;
         }

@@ -34,17 +34,17 @@ public sealed class SseSplitterTests
         var bytes = Encoding.UTF8.GetBytes(Stream);
         for (var cut = 0; cut <= bytes.Length; cut++)
         {
-            // The first read alone, then both as a pipe hands them out: in two segments.
-            var buffer = new ReadOnlySequence<byte>(bytes, 0, cut);
-            var (first, rest) = Split(buffer);
-            var (second, left) = Split(Segments(Encoding.UTF8.GetBytes(rest), bytes[cut..]));
+            // The first read alone, then its rest and the second read as a pipe hands them out: in two segments.
+            var splitter = new SseSplitter();
+            var (first, rest) = Split(new ReadOnlySequence<byte>(bytes, 0, cut), splitter);
+            var (second, left) = Split(Segments(Encoding.UTF8.GetBytes(rest), bytes[cut..]), splitter);
             Assert.Equal("", left);
             Assert.Equal(Stream, string.Concat(first) + string.Concat(second));
             Assert.Equal(Data, first.Concat(second).Select(one => DataOf(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(one)))));
 
             var whole = Segments(bytes[..cut], bytes[cut..]);
             var data = new List<string>();
-            while (SseSplitter.TryReadEvent(ref whole, out var one))
+            while (splitter.TryReadEvent(ref whole, out var one))
             {
                 data.Add(DataOf(one));
             }
@@ -58,10 +58,11 @@ public sealed class SseSplitterTests
     [InlineData("data: \r\n\r\n", "")]
     public void Data_is_read_as_the_standard_says(string sse, string data) => Assert.Equal(data, DataOf(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(sse))));
 
-    private static (List<string> Events, string Left) Split(ReadOnlySequence<byte> buffer)
+    private static (List<string> Events, string Left) Split(ReadOnlySequence<byte> buffer, SseSplitter? splitter = null)
     {
+        splitter ??= new SseSplitter();
         var events = new List<string>();
-        while (SseSplitter.TryReadEvent(ref buffer, out var one))
+        while (splitter.TryReadEvent(ref buffer, out var one))
         {
             events.Add(Encoding.UTF8.GetString(one));
         }
