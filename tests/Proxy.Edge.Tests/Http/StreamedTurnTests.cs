@@ -138,6 +138,7 @@ public sealed class StreamedTurnTests
         await ReadUntilAsync(reader, "event: response.completed");
         Assert.Contains("\"ended\":", edge.Spooled(), StringComparison.Ordinal);
         Assert.Contains("\"status\":\"success\"", edge.Spooled(), StringComparison.Ordinal);
+        edge.Continuity.OnIntake = _ => Task.FromResult(200);
     }
 
     [Fact]
