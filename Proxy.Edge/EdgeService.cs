@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Diagnostics;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
@@ -26,7 +27,11 @@ internal static class EdgeService
         builder.AddServiceDefaults();
         builder.Services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         // Bodies have limits of their own, each with an answer that clients understand.
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.ResponseHeaderEncodingSelector = _ => Encoding.UTF8;
+        });
         builder.Services.AddMemoryCache(cache => cache.SizeLimit = CacheEntries);
         builder.Services.AddHttpForwarder();
         builder.Services.AddServiceClient<ContinuityClient>("continuity");

@@ -13,12 +13,8 @@ internal sealed class AccountsClient(HttpClient http)
     public async Task<(CheckedKey? Key, bool Answered)> CheckKeyAsync(string keyHash, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(AccountsRoutes.CheckKey, new CheckKeyRequest(keyHash), AccountsJson.Default.CheckKeyRequest, ShortBound, mayRepeat: true, cancellationToken);
-        return response?.StatusCode switch
-        {
-            HttpStatusCode.OK => (await response.Content.ReadFromJsonAsync(AccountsJson.Default.CheckedKey, cancellationToken), true),
-            HttpStatusCode.NotFound => (null, true),
-            _ => (null, false),
-        };
+        var known = await response.TryReadAsync(AccountsJson.Default.CheckedKey, cancellationToken);
+        return (known, known is not null || response?.StatusCode == HttpStatusCode.NotFound);
     }
 
     /// <summary>An account or a refusal; null when the service does not answer.</summary>
@@ -26,18 +22,14 @@ internal sealed class AccountsClient(HttpClient http)
     {
         using var response = await http.TryPostAsync(
             AccountsRoutes.Admit, request, AccountsJson.Default.AdmissionRequest, ShortBound + TimeSpan.FromMilliseconds(request.WaitMs), mayRepeat: true, cancellationToken);
-        return response?.StatusCode == HttpStatusCode.OK
-            ? await response.Content.ReadFromJsonAsync(AccountsJson.Default.AdmissionResponse, cancellationToken)
-            : null;
+        return await response.TryReadAsync(AccountsJson.Default.AdmissionResponse, cancellationToken);
     }
 
     /// <summary>The leases that were lost, or null when the service does not answer.</summary>
     public async Task<RenewResponse?> RenewAsync(IReadOnlyList<SlotLease> leases, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(AccountsRoutes.Renew, new RenewRequest(leases), AccountsJson.Default.RenewRequest, ShortBound, mayRepeat: false, cancellationToken);
-        return response?.StatusCode == HttpStatusCode.OK
-            ? await response.Content.ReadFromJsonAsync(AccountsJson.Default.RenewResponse, cancellationToken)
-            : null;
+        return await response.TryReadAsync(AccountsJson.Default.RenewResponse, cancellationToken);
     }
 
     /// <summary>True when all turns are settled.</summary>

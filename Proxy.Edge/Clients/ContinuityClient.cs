@@ -14,16 +14,14 @@ internal sealed class ContinuityClient(HttpClient http)
     public async Task<ResolveResponse?> ResolveAsync(ResolveRequest request, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(ContinuityRoutes.Resolve, request, ContinuityJson.Default.ResolveRequest, ResolveBound, mayRepeat: true, cancellationToken);
-        return response?.StatusCode == HttpStatusCode.OK
-            ? await response.Content.ReadFromJsonAsync(ContinuityJson.Default.ResolveResponse, cancellationToken)
-            : null;
+        return await response.TryReadAsync(ContinuityJson.Default.ResolveResponse, cancellationToken);
     }
 
-    /// <summary>True when the owner is kept, or the id has an owner already, so that trying again is of no use.</summary>
+    /// <summary>True when the owner is kept, or trying again is of no use: the id has an owner already, or the service cannot take it.</summary>
     public async Task<bool> PublishAsync(PublishRequest request, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(ContinuityRoutes.Publish, request, ContinuityJson.Default.PublishRequest, PublishBound, mayRepeat: true, cancellationToken);
-        return response?.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.Conflict;
+        return response?.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.Conflict or HttpStatusCode.BadRequest;
     }
 
     /// <summary>True when every row is taken in or set aside.</summary>

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -30,6 +31,19 @@ internal static class ServiceCalls
             }
         }
         catch (Exception exception) when (IsNoAnswer(exception, cancellationToken))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The body of a 200, or null: for any other answer, and for one that makes no sense.</summary>
+    public static async Task<T?> TryReadAsync<T>(this HttpResponseMessage? response, JsonTypeInfo<T> type, CancellationToken cancellationToken) where T : class
+    {
+        try
+        {
+            return response?.StatusCode == HttpStatusCode.OK ? await response.Content.ReadFromJsonAsync(type, cancellationToken) : null;
+        }
+        catch (JsonException)
         {
             return null;
         }

@@ -48,11 +48,6 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
             body.Dispose();
             return (null, raw.IsExceeded ? Errors.TooLarge(options.Value.MaxRequestBytes) : Errors.BrokenEncoding);
         }
-        catch (BadHttpRequestException)
-        {
-            body.Dispose();
-            return (null, Errors.TooLarge(options.Value.MaxRequestBytes));
-        }
         catch
         {
             body.Dispose();

@@ -23,6 +23,9 @@ internal static class Errors
     public static ApiError FieldTooLong(string field, int most) =>
         new(Status400BadRequest, "invalid_value", $"The field {field} may have at most {most} characters.", Param: field);
 
+    public static ApiError TooManyFiles(int most) =>
+        new(Status400BadRequest, "invalid_value", $"The request may name at most {most} files.", Param: "input");
+
     /// <summary>400 and not 413: agents answer 413 by sending the same again, several times.</summary>
     public static ApiError TooLarge(long most) => new(Status400BadRequest, "payload_too_large", $"The request is larger than {most} bytes. Send less input.", Param: "input");
 

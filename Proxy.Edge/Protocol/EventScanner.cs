@@ -72,7 +72,7 @@ internal static class EventScanner
                 }
             }
         }
-        catch (JsonException)
+        catch (Exception exception) when (IsMalformed(exception))
         {
             // Half an event, or none: what was read so far stands.
         }
@@ -99,8 +99,9 @@ internal static class EventScanner
                 reader.Skip();
             }
         }
-        catch (JsonException)
+        catch (Exception exception) when (IsMalformed(exception))
         {
+            // No lane of ours has a name that cannot be read.
         }
         return null;
     }
@@ -120,12 +121,15 @@ internal static class EventScanner
                 ReadObject(ref reader, ref facts, isError: false, mayNest: true);
             }
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        catch (Exception exception) when (IsMalformed(exception))
         {
             // What was read so far stands.
         }
         return new ResponseFacts(facts.Id, facts.Status, facts.Code, facts.Usage, facts.ResetsAt, facts.ResetsIn);
     }
+
+    // The reader has two kinds of exceptions: one for what is no JSON, one for strings that are no Unicode.
+    private static bool IsMalformed(Exception exception) => exception is JsonException or InvalidOperationException;
 
     private static EventKind KindOf(ref Utf8JsonReader reader)
     {
@@ -148,7 +152,7 @@ internal static class EventScanner
             else if (reader.ValueTextEquals("status"u8) && !isError) { facts.Status = ReadString(ref reader) ?? facts.Status; }
             else if (reader.ValueTextEquals("code"u8)) { facts.Code = ReadString(ref reader) ?? facts.Code; }
             // Some upstreams give the code in the error's type only.
-            else if (reader.ValueTextEquals("type"u8) && isError) { facts.Code ??= ReadString(ref reader); }
+            else if (reader.ValueTextEquals("type"u8) && isError) { var type = ReadString(ref reader); facts.Code ??= type; }
             else if (reader.ValueTextEquals("resets_at"u8)) { facts.ResetsAt = ReadUnixTime(ref reader) ?? facts.ResetsAt; }
             else if (reader.ValueTextEquals("resets_in_seconds"u8)) { facts.ResetsIn = ReadNumber(ref reader) ?? facts.ResetsIn; }
             else { reader.Skip(); }

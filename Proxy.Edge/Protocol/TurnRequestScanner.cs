@@ -64,10 +64,10 @@ internal static class TurnRequestScanner
         else if (reader.ValueTextEquals("background"u8)) { fields.Background = ReadBoolean(ref reader) ?? false; }
         else if (reader.ValueTextEquals("stream_id"u8)) { fields.StreamId = ReadString(ref reader, fields.StreamId, "stream_id", fields); }
         else if (reader.ValueTextEquals("previous_response_id"u8)) { fields.PreviousResponseId = ReadString(ref reader, fields.PreviousResponseId, "previous_response_id", fields); }
-        else if (reader.ValueTextEquals("prompt_cache_key"u8)) { fields.PromptCacheKey = ReadString(ref reader, fields.PromptCacheKey, "prompt_cache_key", fields); }
+        else if (reader.ValueTextEquals("prompt_cache_key"u8)) { fields.PromptCacheKey = ReadName(ref reader, fields.PromptCacheKey); }
         else if (reader.ValueTextEquals("conversation"u8)) { ReadConversation(ref reader, fields); }
         else if (reader.ValueTextEquals("client_metadata"u8)) { ReadMetadata(ref reader, fields); }
-        else { ReadNested(ref reader, fields); }
+        else { ReadMember(ref reader, fields); }
     }
 
     private static void ReadConversation(ref Utf8JsonReader reader, Fields fields)
@@ -106,9 +106,9 @@ internal static class TurnRequestScanner
         }
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("x-codex-turn-state"u8)) { fields.TurnState = ReadString(ref reader, fields.TurnState, "client_metadata.x-codex-turn-state", fields); }
-            else if (reader.ValueTextEquals("session_id"u8)) { fields.SessionId = ReadString(ref reader, fields.SessionId, "client_metadata.session_id", fields); }
-            else if (reader.ValueTextEquals("thread_id"u8)) { fields.ThreadId = ReadString(ref reader, fields.ThreadId, "client_metadata.thread_id", fields); }
+            if (reader.ValueTextEquals("x-codex-turn-state"u8)) { fields.TurnState = ReadName(ref reader, fields.TurnState); }
+            else if (reader.ValueTextEquals("session_id"u8)) { fields.SessionId = ReadName(ref reader, fields.SessionId); }
+            else if (reader.ValueTextEquals("thread_id"u8)) { fields.ThreadId = ReadName(ref reader, fields.ThreadId); }
             else
             {
                 reader.Read();
@@ -118,54 +118,74 @@ internal static class TurnRequestScanner
     }
 
     // Items, tools and whatever else may name files or carry encrypted content, at any depth.
-    private static void ReadNested(ref Utf8JsonReader reader, Fields fields)
+    private static void ReadMember(ref Utf8JsonReader reader, Fields fields)
     {
+        var isFile = reader.ValueTextEquals("file_id"u8);
+        var isFileList = reader.ValueTextEquals("file_ids"u8);
+        var isEncrypted = reader.ValueTextEquals("encrypted_content"u8);
         reader.Read();
-        if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
+        if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
         {
-            return;
+            ReadNested(ref reader, fields, isFileList && reader.TokenType == JsonTokenType.StartArray);
         }
-        var depth = reader.CurrentDepth;
-        var fileIdsDepth = -1;
-        while (reader.Read() && !(reader.CurrentDepth == depth && reader.TokenType is (JsonTokenType.EndObject or JsonTokenType.EndArray)))
+        else if (reader.TokenType == JsonTokenType.String)
         {
-            if (reader.TokenType == JsonTokenType.String && reader.CurrentDepth == fileIdsDepth)
+            fields.HasEncryptedContent |= isEncrypted;
+            if (isFile)
             {
                 AddFile(ref reader, fields);
-            }
-            else if (reader.TokenType == JsonTokenType.EndArray && reader.CurrentDepth < fileIdsDepth)
-            {
-                fileIdsDepth = -1;
-            }
-            else if (reader.TokenType != JsonTokenType.PropertyName)
-            {
-                continue;
-            }
-            else if (reader.ValueTextEquals("file_id"u8))
-            {
-                reader.Read();
-                AddFile(ref reader, fields);
-            }
-            else if (reader.ValueTextEquals("file_ids"u8))
-            {
-                reader.Read();
-                fileIdsDepth = reader.TokenType == JsonTokenType.StartArray ? reader.CurrentDepth + 1 : -1;
-            }
-            else if (reader.ValueTextEquals("encrypted_content"u8))
-            {
-                reader.Read();
-                fields.HasEncryptedContent |= reader.TokenType == JsonTokenType.String;
             }
         }
     }
 
+    private static void ReadNested(ref Utf8JsonReader reader, Fields fields, bool isFileList)
+    {
+        while (reader.Read() && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
+        {
+            switch (reader.TokenType)
+            {
+                case JsonTokenType.PropertyName:
+                    ReadMember(ref reader, fields);
+                    break;
+                case JsonTokenType.StartObject or JsonTokenType.StartArray:
+                    ReadNested(ref reader, fields, isFileList: false);
+                    break;
+                case JsonTokenType.String when isFileList:
+                    AddFile(ref reader, fields);
+                    break;
+            }
+        }
+    }
+
+    // A file that is not checked must not be sent on: it might be another key's.
     private static void AddFile(ref Utf8JsonReader reader, Fields fields)
     {
-        if (reader.TokenType == JsonTokenType.String && fields.FileIds.Count < MaxFileIds
-            && reader.GetString() is { Length: > 0 and <= MaxIdLength } id && !fields.FileIds.Contains(id))
+        var id = reader.GetString()!;
+        if (id.Length > MaxIdLength)
         {
+            fields.Problem ??= Errors.FieldTooLong("file_id", MaxIdLength);
+        }
+        else if (id.Length > 0 && !fields.FileIds.Contains(id))
+        {
+            if (fields.FileIds.Count == MaxFileIds)
+            {
+                fields.Problem ??= Errors.TooManyFiles(MaxFileIds);
+                return;
+            }
             fields.FileIds.Add(id);
         }
+    }
+
+    // Names a conversation and demands nothing: the first one counts, and one that is too long is none.
+    private static string? ReadName(ref Utf8JsonReader reader, string? earlier)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            SkipValue(ref reader);
+            return earlier;
+        }
+        return earlier ?? (reader.GetString() is { Length: > 0 and <= MaxIdLength } name ? name : null);
     }
 
     private static string? ReadString(ref Utf8JsonReader reader, string? earlier, string field, Fields fields)

@@ -44,8 +44,8 @@ internal static class StreamIds
     /// </summary>
     public static byte[] Insert(ReadOnlySpan<byte> json, string streamId)
     {
-        var brace = json.IndexOf((byte)'{');
-        if (brace < 0)
+        var brace = json.IndexOfAnyExcept(" \t\r\n"u8);
+        if (brace < 0 || json[brace] != '{')
         {
             return json.ToArray();
         }

@@ -7,7 +7,7 @@ using ServiceDefaults.Http;
 namespace Proxy.Edge.Turns;
 
 /// <summary>Relays an answer that is one body: a JSON response, or an error. It is read whole, since the turn ends before the client has it.</summary>
-internal sealed class JsonRelay(TurnEvents events, QuotaMarks marks, IOptions<EdgeOptions> options) : IAnswerRelay
+internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options) : IAnswerRelay
 {
     public async Task<ApiError?> RelayAsync(HttpContext context, Turn turn, HttpResponseMessage response, TurnDeadline deadline)
     {
@@ -40,8 +40,7 @@ internal sealed class JsonRelay(TurnEvents events, QuotaMarks marks, IOptions<Ed
             return Errors.UpstreamRefusedCredential;
         }
         var facts = EventScanner.ReadFacts(body.Span);
-        marks.Note(turn, facts, RetryAfterOf(response));
-        await events.EndJsonAsync(turn, (int)response.StatusCode, facts);
+        await events.EndJsonAsync(turn, (int)response.StatusCode, facts, response.Headers.RetryAfter?.Delta);
 
         context.Response.StatusCode = (int)response.StatusCode;
         HeaderPolicy.CopyDownstream(response, context.Response.Headers);
@@ -49,6 +48,4 @@ internal sealed class JsonRelay(TurnEvents events, QuotaMarks marks, IOptions<Ed
         await context.Response.Body.WriteAsync(body.Memory, context.RequestAborted);
         return null;
     }
-
-    private static TimeSpan? RetryAfterOf(HttpResponseMessage response) => response.Headers.RetryAfter?.Delta;
 }

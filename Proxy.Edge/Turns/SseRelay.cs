@@ -35,6 +35,7 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
     // Never throws: it says whether the response's terminal event was relayed, and if not, why.
     private async Task<(bool HasEnded, ApiError? Error)> PumpAsync(PipeWriter client, Turn turn, HttpResponseMessage response, TurnDeadline deadline)
     {
+        var splitter = new SseSplitter();
         var hasEnded = false;
         PipeReader? upstream = null;
         try
@@ -52,22 +53,22 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
                 }
                 var read = await upstream.ReadAsync(deadline.Token);
                 var buffer = read.Buffer;
-                while (SseSplitter.TryReadEvent(ref buffer, out var sseEvent))
+                while (splitter.TryReadEvent(ref buffer, out var sseEvent))
                 {
-                    if (!hasEnded && Observe(turn, sseEvent) is { IsTerminal: true } head)
-                    {
-                        await client.FlushAsync(deadline.Token);
-                        await events.EndAsync(turn, head.Kind, EventScanner.ReadFacts(SseSplitter.DataOf(sseEvent)));
-                        hasEnded = true;
-                    }
+                    hasEnded = hasEnded || await TryEndAsync(client, turn, sseEvent, deadline);
                     Write(client, sseEvent);
                 }
                 if (read.IsCompleted)
                 {
-                    // A last line without an empty line behind it: not an event, but not ours to drop either.
+                    hasEnded = hasEnded || (!buffer.IsEmpty && await TryEndAsync(client, turn, buffer, deadline));
+                    if (!hasEnded)
+                    {
+                        // Half an event would swallow the first line of the one that now has to follow.
+                        return (false, Errors.StreamCut);
+                    }
                     Write(client, buffer);
                     await client.FlushAsync(deadline.Token);
-                    return (hasEnded, hasEnded ? null : Errors.StreamCut);
+                    return (true, null);
                 }
                 if (buffer.Length > options.Value.MaxEventBytes)
                 {
@@ -92,6 +93,19 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
                 await upstream.CompleteAsync();
             }
         }
+    }
+
+    // True for the terminal event: what came before it has left, and the turn has ended.
+    private async Task<bool> TryEndAsync(PipeWriter client, Turn turn, ReadOnlySequence<byte> sseEvent, TurnDeadline deadline)
+    {
+        var head = Observe(turn, sseEvent);
+        if (!head.IsTerminal)
+        {
+            return false;
+        }
+        await client.FlushAsync(deadline.Token);
+        await events.EndAsync(turn, head.Kind, EventScanner.ReadFacts(SseSplitter.DataOf(sseEvent)));
+        return true;
     }
 
     private EventHead Observe(Turn turn, in ReadOnlySequence<byte> sseEvent)

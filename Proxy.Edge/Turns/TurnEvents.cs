@@ -36,11 +36,11 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     }
 
     /// <summary>To be awaited with a whole JSON answer in hand, before it is sent on.</summary>
-    public async Task EndJsonAsync(Turn turn, int httpStatus, ResponseFacts facts)
+    public async Task EndJsonAsync(Turn turn, int httpStatus, ResponseFacts facts, TimeSpan? retryAfter = null)
     {
         turn.Observe(default(EventHead), time.GetTimestamp());
         Minted(turn, httpStatus < 300 ? facts : facts with { Id = null });
-        marks.Note(turn, facts);
+        marks.Note(turn, facts, retryAfter);
         await publications.WaitAsync(turn, _publicationWait);
         journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
     }

@@ -33,7 +33,8 @@ internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<Edge
             Version = HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
-        HeaderPolicy.CopyUpstream(from.Headers, request);
+        // The body of a refusal is read.
+        HeaderPolicy.CopyUpstream(from.Headers, request, "accept-encoding");
         UpstreamRequests.Authenticate(request.Headers, account);
         // RFC 6455 section 4.1. No extension is offered: frames are scanned as they are.
         request.Headers.TryAddWithoutValidation("Connection", "Upgrade");

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Net;
+using System.Text;
 using Microsoft.Extensions.Options;
 
 namespace Proxy.Edge.Upstream;
@@ -33,7 +33,11 @@ internal sealed class UpstreamHandlers(IOptions<EdgeOptions> options) : IDisposa
         // Long enough to keep connections warm between turns, short enough to follow DNS.
         PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
         PooledConnectionLifetime = TimeSpan.FromMinutes(15),
-        // Our trace headers are no business of a third party; the client's own pass as they came.
-        ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
+        // As Kestrel reads and writes them: what is not ASCII passes as the bytes it is.
+        RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+        ResponseHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+        // Our trace context is no business of a third party; the client's own passes as it came. A propagator that writes nothing
+        // would not do: OpenTelemetry's instrumentation of HttpClient writes by itself.
+        ActivityHeadersPropagator = null,
     });
 }

@@ -1,0 +1,56 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Proxy.Edge.Callers;
+
+namespace Proxy.Edge.Tests.Callers;
+
+public sealed class CallerAuthenticationTests
+{
+    [Theory]
+    [InlineData("127.0.0.1", "localhost:4455", null, true)]
+    [InlineData("127.0.0.9", "127.0.0.1:4455", null, true)]
+    [InlineData("::1", "[::1]:4455", null, true)]
+    [InlineData("::ffff:127.0.0.1", "LOCALHOST", null, true)]
+    [InlineData("10.0.0.1", "localhost:4455", null, false)]
+    [InlineData(null, "localhost", null, false)]
+    // A name that resolves to loopback is how a web page gets here.
+    [InlineData("127.0.0.1", "evil.example:4455", null, false)]
+    [InlineData("127.0.0.1", "127.0.0.1.evil.example", null, false)]
+    [InlineData("127.0.0.1", "localhost.evil.example", null, false)]
+    [InlineData("127.0.0.1", "", null, false)]
+    [InlineData("127.0.0.1", "10.0.0.1", null, false)]
+    [InlineData("127.0.0.1", "localhost", "Origin: http://localhost", false)]
+    [InlineData("127.0.0.1", "localhost", "Origin: null", false)]
+    [InlineData("127.0.0.1", "localhost", "Forwarded: for=1.2.3.4", false)]
+    [InlineData("127.0.0.1", "localhost", "x-forwarded-for: 1.2.3.4", false)]
+    [InlineData("127.0.0.1", "localhost", "X-Forwarded-Proto: https", false)]
+    [InlineData("127.0.0.1", "localhost", "user-agent: x", true)]
+    public void Only_a_program_on_this_machine_that_talks_to_us_directly_is_loopback(string? peer, string host, string? header, bool isLoopback)
+    {
+        var context = With(host, header);
+        context.Connection.RemoteIpAddress = peer is null ? null : IPAddress.Parse(peer);
+        Assert.Equal(isLoopback, CallerAuthentication.IsDirectLoopback(context));
+    }
+
+    [Theory]
+    [InlineData("localhost:4455", null, false)]
+    [InlineData("localhost:4455", "Origin: http://localhost:4455", false)]
+    [InlineData("LocalHost:4455", "Origin: http://localhost:4455", false)]
+    [InlineData("localhost:4455", "Origin: http://localhost:4456", true)]
+    [InlineData("localhost:4455", "Origin: https://evil.example", true)]
+    [InlineData("localhost:4455", "Origin: null", true)]
+    [InlineData("localhost:4455", "Origin: ", true)]
+    public void An_origin_is_foreign_unless_it_is_our_own(string host, string? header, bool isForeign) =>
+        Assert.Equal(isForeign, CallerAuthentication.HasForeignOrigin(With(host, header).Request));
+
+    private static DefaultHttpContext With(string host, string? header)
+    {
+        var context = new DefaultHttpContext();
+        context.Request.Host = new HostString(host);
+        if (header?.Split(": ", 2) is [var name, var value])
+        {
+            context.Request.Headers[name] = value;
+        }
+        return context;
+    }
+}

@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Proxy.Accounts.Contracts;
+
+namespace Proxy.Edge.Tests.Fixture;
+
+/// <summary>The accounts service: admits to the demanded, else the preferred, else the first account, without caps.</summary>
+internal sealed class FakeAccounts : FakeService
+{
+    private readonly ConcurrentDictionary<Guid, string> _slots = new();
+
+    public List<AdmittedAccount> All { get; } = [];
+
+    /// <summary>Keys by their text.</summary>
+    public Dictionary<string, CheckedKey> Keys { get; } = new() { ["sk-1"] = new("key-1", "one"), ["sk-2"] = new("key-2", "two") };
+
+    public bool IsSoleKey { get; set; } = true;
+
+    public ConcurrentQueue<AdmissionRequest> Asked { get; } = new();
+
+    public ConcurrentQueue<SettledTurn> Settled { get; } = new();
+
+    public ConcurrentQueue<MarkRequest> Marks { get; } = new();
+
+    public ConcurrentQueue<(string Method, string Path, string? Authorization)> Admin { get; } = new();
+
+    /// <summary>Slots of turns that are not settled.</summary>
+    public int Slots => _slots.Count;
+
+    /// <summary>Leases to be told as lost.</summary>
+    public ConcurrentDictionary<Guid, bool> Lost { get; } = new();
+
+    public ConcurrentDictionary<Guid, string> Held => _slots;
+
+    /// <summary>Answers an admission; null is 503.</summary>
+    public Func<AdmissionRequest, Task<AdmissionResponse?>> OnAdmit { get; set; }
+
+    /// <summary>Answers a settlement by a status.</summary>
+    public Func<SettleRequest, Task<int>> OnSettle { get; set; } = _ => Task.FromResult(204);
+
+    /// <summary>The body that answers a renewal, where it is not the right one.</summary>
+    public string? RenewAnswer { get; set; }
+
+    public int Renewals { get; private set; }
+
+    public bool IsAway { get; set; }
+
+    public FakeAccounts() => OnAdmit = request => Task.FromResult<AdmissionResponse?>(Admit(request));
+
+    /// <summary>The default admission.</summary>
+    public AdmissionResponse Admit(AdmissionRequest request)
+    {
+        var able = All.Where(account => account.WebSockets || !request.NeedsWebSockets).ToList();
+        var account = able.FirstOrDefault(account => account.Domain == request.Domain)
+            ?? (request.Domain is null ? able.FirstOrDefault(account => account.Id == request.PreferredAccountId) ?? able.FirstOrDefault() : null);
+        return account is not null
+            ? new AdmissionResponse(account, null)
+            : Refuse(request.Domain is not null ? RefusalReason.OwnerGone : request.NeedsWebSockets ? RefusalReason.NoWebSockets : RefusalReason.NoAccounts);
+    }
+
+    /// <summary>Refuses every turn, or all requests.</summary>
+    public void Refuses(RefusalReason reason, DateTimeOffset? until = null) => OnAdmit = _ => Task.FromResult<AdmissionResponse?>(Refuse(reason, until));
+
+    public static AdmissionResponse Refuse(RefusalReason reason, DateTimeOffset? until = null) => new(null, new AdmissionRefusal(reason, until));
+
+    protected override void Map(WebApplication app)
+    {
+        app.Use((context, next) =>
+        {
+            if (!IsAway)
+            {
+                return next(context);
+            }
+            context.Abort();
+            return Task.CompletedTask;
+        });
+        MapInternal(app, AccountsRoutes.CheckKey, AccountsJson.Default.CheckKeyRequest, (context, request) =>
+        {
+            var key = Keys.FirstOrDefault(key => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key.Key))) == request.KeyHash).Value;
+            if (key is null)
+            {
+                context.Response.StatusCode = 404;
+                return Task.CompletedTask;
+            }
+            return WriteAsync(context, key, AccountsJson.Default.CheckedKey);
+        });
+        MapInternal(app, AccountsRoutes.Admit, AccountsJson.Default.AdmissionRequest, async (context, request) =>
+        {
+            Asked.Enqueue(request);
+            var answer = await OnAdmit(request);
+            if (answer?.Account is { } account && request.Purpose == AdmissionPurpose.Turn)
+            {
+                _slots[request.TurnId] = account.Id;
+            }
+            await WriteAsync(context, answer, AccountsJson.Default.AdmissionResponse);
+        });
+        MapInternal(app, AccountsRoutes.Renew, AccountsJson.Default.RenewRequest, (context, request) =>
+        {
+            Renewals++;
+            return RenewAnswer is { } text
+                ? context.Response.WriteAsync(text)
+                : WriteAsync(context, new RenewResponse([.. request.Leases.Select(lease => lease.TurnId).Where(Lost.ContainsKey)]), AccountsJson.Default.RenewResponse);
+        });
+        MapInternal(app, AccountsRoutes.Settle, AccountsJson.Default.SettleRequest, async (context, request) =>
+        {
+            context.Response.StatusCode = await OnSettle(request);
+            if (context.Response.StatusCode == 204)
+            {
+                foreach (var turn in request.Turns)
+                {
+                    _slots.TryRemove(turn.TurnId, out _);
+                    Settled.Enqueue(turn);
+                }
+            }
+        });
+        MapInternal(app, AccountsRoutes.Mark, AccountsJson.Default.MarkRequest, (context, request) =>
+        {
+            Marks.Enqueue(request);
+            context.Response.StatusCode = 204;
+            return Task.CompletedTask;
+        });
+        app.MapGet(AccountsRoutes.OpenAccounts, context => WriteAsync(context, new OpenAccountsResponse(All, ["gpt-*"], IsSoleKey), AccountsJson.Default.OpenAccountsResponse));
+        app.Map(AccountsRoutes.Admin + "/{**rest}", async context =>
+        {
+            Admin.Enqueue((context.Request.Method, context.Request.Path, context.Request.Headers.Authorization));
+            context.Response.StatusCode = 418;
+            await context.Response.WriteAsync("admin");
+        });
+    }
+}

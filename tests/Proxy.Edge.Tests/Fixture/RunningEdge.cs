@@ -1,0 +1,187 @@
+using System.Diagnostics.Metrics;
+using System.Net.WebSockets;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Proxy.Accounts.Contracts;
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Clients;
+using Simulator;
+using Testing;
+
+namespace Proxy.Edge.Tests.Fixture;
+
+/// <summary>The real edge on a free loopback port, between fake services and the simulator. Account <c>a</c> is there from the start.</summary>
+internal sealed class RunningEdge : IAsyncDisposable
+{
+    public const string Model = "gpt-5.6";
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("edge-tests-").FullName;
+    private readonly MeterListener _meters = new();
+    private WebApplication? _app;
+    private int _latePublications;
+
+    private RunningEdge()
+    {
+    }
+
+    public SimulatorServer Sim { get; private set; } = null!;
+
+    public FakeContinuity Continuity { get; } = new();
+
+    public FakeAccounts Accounts { get; } = new();
+
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>A client with the key <c>sk-1</c>.</summary>
+    public HttpClient Http { get; private set; } = null!;
+
+    public LeaseKeeper Leases => _app!.Services.GetRequiredService<LeaseKeeper>();
+
+    public IServiceProvider Services => _app!.Services;
+
+    public string SpoolDirectory => Path.Combine(_directory, "spool");
+
+    public int LatePublications => Volatile.Read(ref _latePublications);
+
+    public static async Task<RunningEdge> StartAsync(Action<RunningEdge>? prepare = null, params string[] settings)
+    {
+        var edge = new RunningEdge { Sim = await SimulatorServer.StartAsync() };
+        await Task.WhenAll(edge.Continuity.StartAsync(), edge.Accounts.StartAsync());
+        edge.Add("a");
+        prepare?.Invoke(edge);
+        await edge.RunAsync(settings);
+        return edge;
+    }
+
+    /// <summary>Adds an account of the simulator: <c>acc-x</c> of domain <c>dom-x</c> with the token <c>x</c>.</summary>
+    public AdmittedAccount Add(string token, bool webSockets = true, bool lanes = false, CredentialKind kind = CredentialKind.Bearer, string? baseUrl = null)
+    {
+        var account = new AdmittedAccount($"acc-{token}", token, baseUrl ?? $"{Sim.BaseAddress}v1", $"dom-{token}", webSockets, lanes, kind, token, LeaseSeconds: 30);
+        Accounts.All.RemoveAll(known => known.Id == account.Id);
+        Accounts.All.Add(account);
+        return account;
+    }
+
+    /// <summary>Stops the edge as a signal would.</summary>
+    public Task StopAsync() => _app!.StopAsync();
+
+    /// <summary>A POST whose answer may still be coming.</summary>
+    public Task<HttpResponseMessage> PostAsync(string body, string path = "/v1/responses", CancellationToken cancellationToken = default, params (string Name, string Value)[] headers)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+        return Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    }
+
+    /// <summary>A turn to its end.</summary>
+    public async Task<(int Status, string Body)> TurnAsync(string more = "", bool stream = true)
+    {
+        using var response = await PostAsync(Body(more, stream));
+        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    public static string Body(string more = "", bool stream = true) => $$"""{"model":"{{Model}}","input":"hello","stream":{{(stream ? "true" : "false")}}{{more}}}""";
+
+    public async Task<EdgeSocket> ConnectAsync(string key = "sk-1", params (string Name, string Value)[] headers)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Authorization", "Bearer " + key);
+        socket.Options.CollectHttpResponseDetails = true;
+        foreach (var (name, value) in headers)
+        {
+            socket.Options.SetRequestHeader(name, value);
+        }
+        using var limit = new CancellationTokenSource(EdgeSocket.Limit);
+        try
+        {
+            await socket.ConnectAsync(new Uri($"ws://{Address.Authority}/v1/responses"), limit.Token);
+        }
+        catch (WebSocketException)
+        {
+            // Its status tells the rest.
+        }
+        return new EdgeSocket(socket);
+    }
+
+    /// <summary>What is in the spool files now.</summary>
+    public string Spooled() => string.Concat(Directory.EnumerateFiles(SpoolDirectory, "*.spool").Select(path =>
+    {
+        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        return reader.ReadToEnd();
+    }));
+
+    /// <summary>Waits for the only row of a turn.</summary>
+    public async Task<RequestLogRow> RowAsync() =>
+        (await Eventually.GetAsync(() => Task.FromResult(Continuity.Rows.ToArray()), rows => rows.Length > 0))[0];
+
+    /// <summary>Waits until every turn is logged once and settled, and nothing is left of any of them.</summary>
+    public async Task NothingIsLeftAsync(int turns, params string[] accounts)
+    {
+        await Eventually.TrueAsync(() => Leases.Count == 0 && Accounts.Slots == 0);
+        await Eventually.TrueAsync(() => Continuity.Rows.Count >= turns);
+        foreach (var token in accounts.Length > 0 ? accounts : ["a"])
+        {
+            await Eventually.TrueAsync(() => Sim.Account(token).InFlight == 0 && Sim.Account(token).OpenSockets == 0);
+        }
+        Assert.Equal(turns, Continuity.Rows.Select(row => row.Id).Distinct().Count());
+        Assert.Equal(turns, Continuity.Rows.Count);
+        Assert.Equal(Continuity.Rows.Count(row => row.AccountId is not null), Accounts.Settled.Count);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http?.Dispose();
+        if (_app is not null)
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            await _app.StopAsync(limit.Token);
+            await _app.DisposeAsync();
+        }
+        await Sim.DisposeAsync();
+        await Continuity.DisposeAsync();
+        await Accounts.DisposeAsync();
+        _meters.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private async Task RunAsync(string[] settings)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ContentRootPath = _directory,
+            Args =
+            [
+                "--urls=http://127.0.0.1:0", $"--Internal:Token={FakeService.Token}", $"--Edge:SpoolDirectory={SpoolDirectory}",
+                $"--services:continuity:http:0={Continuity.Address}", $"--services:accounts:http:0={Accounts.Address}", .. settings.Select(setting => $"--{setting}"),
+            ],
+        });
+        builder.AddEdge();
+        builder.Logging.ClearProviders();
+        _app = builder.Build().MapEdge();
+        ListenTo(_app.Services.GetRequiredService<IMeterFactory>());
+        await _app.StartAsync();
+        Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(30) };
+        Http.DefaultRequestHeaders.Add("Authorization", "Bearer sk-1");
+    }
+
+    private void ListenTo(IMeterFactory ours)
+    {
+        _meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Name == "continuity.late_publication" && instrument.Meter.Scope == ours)
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _meters.SetMeasurementEventCallback<long>((_, count, _, _) => Interlocked.Add(ref _latePublications, (int)count));
+        _meters.Start();
+    }
+}

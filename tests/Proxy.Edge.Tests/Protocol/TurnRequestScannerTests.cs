@@ -1,0 +1,180 @@
+using System.Text;
+using Proxy.Edge.Protocol;
+
+namespace Proxy.Edge.Tests.Protocol;
+
+public sealed class TurnRequestScannerTests
+{
+    private const string Everything = """
+        {"type":"response.create","model":"gpt-5.6","stream":true,"store":false,"background":true,"stream_id":"lane-1",
+         "previous_response_id":"resp_1","conversation":{"metadata":{"id":"decoy"},"id":"conv_1"},
+         "input":[{"type":"message","content":[{"type":"input_file","file_id":"file-1"},{"type":"input_text","text":"\"file_id\":\"decoy\""}]},
+                  {"type":"reasoning","encrypted_content":"gAAA"}],
+         "tools":[{"type":"code_interpreter","container":{"type":"auto","file_ids":["file-2","file-1",["nested"],{"x":"decoy"},"file-3"]}}],
+         "prompt_cache_key":"cache","generate":false,"unknown":{"previous_response_id":"decoy","model":"decoy"},
+         "client_metadata":{"session_id":"s","x":{"thread_id":"decoy"},"thread_id":"t","x-codex-turn-state":"ts"}}
+        """;
+
+    [Fact]
+    public void Every_field_that_routing_needs_is_read_and_nothing_else()
+    {
+        var request = Accepted(Everything);
+        Assert.Equal(
+            ("response.create", "gpt-5.6", "lane-1", "resp_1", "conv_1", "cache"),
+            (request.Type, request.Model, request.StreamId, request.PreviousResponseId, request.ConversationId, request.PromptCacheKey));
+        Assert.Equal((true, false, true, true), (request.Stream, request.Store, request.Background, request.HasEncryptedContent));
+        Assert.Equal(("ts", "s", "t"), (request.TurnState, request.SessionId, request.ThreadId));
+        Assert.Equal(["file-1", "file-2", "file-3"], request.FileIds);
+    }
+
+    [Fact]
+    public void An_empty_object_has_the_defaults_of_the_api()
+    {
+        var request = Accepted("{}");
+        Assert.Equal((false, true, false, false), (request.Stream, request.Store, request.Background, request.HasEncryptedContent));
+        Assert.Null(request.Type ?? request.Model ?? request.StreamId ?? request.PreviousResponseId ?? request.ConversationId);
+        Assert.Empty(request.FileIds);
+    }
+
+    [Theory]
+    [InlineData("""{"previous_response_id":"resp\u005f1"}""")]
+    [InlineData("""{"previous\u005fresponse_id":"resp_1"}""")]
+    [InlineData("""{ "x" : [ 1e999, -0.0, 123456789012345678901234567890 ] , "previous_response_id"  :  "resp_1" }""")]
+    [InlineData("""{"store":"maybe","stream":null,"model":7,"client_metadata":[],"conversation":3,"previous_response_id":"resp_1"}""")]
+    [InlineData("""{"previous_response_id":"resp_1","previous_response_id":null}""")]
+    [InlineData("""{"text":"\ud83d\ude00 \ud800","previous_response_id":"resp_1"}""")]
+    public void An_anchor_is_found_however_it_is_written(string json) => Assert.Equal("resp_1", Accepted(json).PreviousResponseId);
+
+    [Theory]
+    [InlineData("""{"conversation":"conv_1"}""", "conv_1")]
+    [InlineData("""{"conversation":{"id":"conv_1"}}""", "conv_1")]
+    [InlineData("""{"conversation":null}""", null)]
+    [InlineData("""{"conversation":{"id":7}}""", null)]
+    [InlineData("""{"conversation":[{"id":"decoy"}]}""", null)]
+    public void A_conversation_is_an_id_or_an_object_with_one(string json, string? id) => Assert.Equal(id, Accepted(json).ConversationId);
+
+    [Theory]
+    [InlineData("""{"input":[{"file_id":"f"}]}""", "f")]
+    [InlineData("""{"input":[{"a":{"b":[{"file_id":"f"}]}}]}""", "f")]
+    [InlineData("""{"input":[{"file\u005fid":"f"}]}""", "f")]
+    [InlineData("""{"tools":[{"file_ids":["f","f"]}]}""", "f")]
+    [InlineData("""{"tools":[{"file_ids":[["no"],"f"]}]}""", "f")]
+    [InlineData("""{"tools":[{"file_ids":[{"file_ids":["f"]},"g"]}]}""", "f,g")]
+    [InlineData("""{"tools":[{"file_ids":"no"},{"file_ids":{"a":"no"}},["no"]]}""", "")]
+    [InlineData("""{"input":[{"file_id":["no"]},{"file_id":null},{"file_id":""},{"text":"file_id"}]}""", "")]
+    public void Files_are_found_at_any_depth(string json, string ids) => Assert.Equal(ids, string.Join(',', Accepted(json).FileIds));
+
+    [Theory]
+    [InlineData("""{"input":[{"encrypted_content":"x"}]}""", true)]
+    [InlineData("""{"input":[{"encrypted_content":null}]}""", false)]
+    [InlineData("""{"include":["reasoning.encrypted_content"]}""", false)]
+    public void Encrypted_content_counts_where_there_is_some(string json, bool has) => Assert.Equal(has, Accepted(json).HasEncryptedContent);
+
+    // If we took one of two equal names and upstream the other, an id would reach upstream that was never checked.
+    [Theory]
+    [InlineData("""{"previous_response_id":"a","previous_response_id":"b"}""", "previous_response_id")]
+    [InlineData("""{"previous_response_id":"a","previous\u005fresponse_id":"a"}""", "previous_response_id")]
+    [InlineData("""{"previous_response_id":"a","previous_response_id":""}""", "previous_response_id")]
+    [InlineData("""{"conversation":"a","conversation":{"id":"b"}}""", "conversation.id")]
+    [InlineData("""{"conversation":{"id":"a","id":"b"}}""", "conversation.id")]
+    [InlineData("""{"stream_id":"a","stream_id":"b"}""", "stream_id")]
+    [InlineData("""{"model":"a","model":"b"}""", "model")]
+    public void A_field_given_twice_is_refused(string json, string field)
+    {
+        var error = Refused(json);
+        Assert.Equal((400, "invalid_value", field), (error.Status, error.Code, error.Param));
+    }
+
+    [Theory]
+    [InlineData("previous_response_id")]
+    [InlineData("stream_id")]
+    [InlineData("model")]
+    public void An_id_that_is_too_long_is_refused(string field)
+    {
+        Assert.NotNull(Accepted($$"""{"{{field}}":"{{new string('x', 512)}}"}"""));
+        var error = Refused($$"""{"{{field}}":"{{new string('x', 513)}}"}""");
+        Assert.Equal((400, "invalid_value", field), (error.Status, error.Code, error.Param));
+    }
+
+    [Fact]
+    public void What_only_expresses_a_preference_is_never_a_reason_to_refuse()
+    {
+        var lengthy = new string('x', 5000);
+        var request = Accepted($$"""
+            {"prompt_cache_key":"{{lengthy}}","client_metadata":{"x-codex-turn-state":"{{lengthy}}","session_id":"{{lengthy}}","thread_id":"t"} }
+            """);
+        Assert.Equal("t", request.ThreadId);
+    }
+
+    // An id beyond a silent limit would be sent upstream without having been checked.
+    [Fact]
+    public void More_files_than_can_be_checked_are_refused()
+    {
+        static string Files(int count) => "{\"input\":[" + string.Join(',', Enumerable.Range(0, count).Select(number => $"{{\"file_id\":\"f{number}\"}}")) + "]}";
+        Assert.Equal(50, Accepted(Files(50)).FileIds.Count);
+        Assert.Equal((400, "invalid_value", "input"), (Refused(Files(51)).Status, Refused(Files(51)).Code, Refused(Files(51)).Param));
+        Assert.Equal("invalid_value", Refused($$"""{"input":[{"file_id":"{{new string('x', 513)}}"}]}""").Code);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("[]")]
+    [InlineData("7")]
+    [InlineData("null")]
+    [InlineData("{")]
+    [InlineData("{\"a\":1")]
+    [InlineData("{\"a\":1,}")]
+    [InlineData("{\"a\" 1}")]
+    [InlineData("{\"a\":tru}")]
+    [InlineData("{} {}")]
+    [InlineData("{}x")]
+    [InlineData("{\"a\":01}")]
+    [InlineData("{'a':1}")]
+    [InlineData("{\"a\":\"\n\"}")]
+    [InlineData("{\"model\":\"\\ud800\"}")]
+    [InlineData("{\"previous_response_id\":\"\\udc00\\ud800\"}")]
+    public void What_is_not_one_json_object_is_refused(string json)
+    {
+        var error = Refused(json);
+        Assert.Equal((400, "invalid_json"), (error.Status, error.Code));
+    }
+
+    [Fact]
+    public void Broken_utf8_in_a_field_that_is_read_is_refused() =>
+        Assert.Equal("invalid_json", TurnRequestScanner.Scan([.. "{\"model\":\""u8, 0xff, 0xfe, .. "\"}"u8]).Error!.Code);
+
+    [Fact]
+    public void Nesting_is_followed_deep_but_not_for_ever()
+    {
+        static string Nested(int depth) => $$"""{"input":{{new string('[', depth)}}{{new string(']', depth)}}}""";
+        Assert.NotNull(Accepted(Nested(250)));
+        Assert.Equal("invalid_json", Refused(Nested(100_000)).Code);
+    }
+
+    [Fact]
+    public void Whatever_comes_is_answered()
+    {
+        var random = new Random(20_260_801);
+        var valid = Encoding.UTF8.GetBytes(Everything);
+        for (var round = 0; round < 20_000; round++)
+        {
+            var body = Bytes.Mangle(random, valid);
+            var (request, error) = TurnRequestScanner.Scan(body);
+            Assert.True(request is null != error is null);
+        }
+    }
+
+    private static TurnRequest Accepted(string json)
+    {
+        var (request, error) = TurnRequestScanner.Scan(Encoding.UTF8.GetBytes(json));
+        Assert.Null(error);
+        return request!;
+    }
+
+    private static ServiceDefaults.Http.ApiError Refused(string json)
+    {
+        var (request, error) = TurnRequestScanner.Scan(Encoding.UTF8.GetBytes(json));
+        Assert.Null(request);
+        return error!;
+    }
+}
