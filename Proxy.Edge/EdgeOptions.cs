@@ -68,9 +68,6 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(0, 10_000)]
     public int PublicationWaitMs { get; set; } = 500;
 
-    /// <summary>What to do with an id of which nothing is known, on a route that names one. Default false: 404.</summary>
-    public bool TryUnknownIds { get; set; }
-
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (IdleSeconds > TurnSeconds)

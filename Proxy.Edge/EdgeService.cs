@@ -26,6 +26,7 @@ internal static class EdgeService
     {
         builder.AddServiceDefaults();
         builder.Services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<ContinuityOptions>().BindConfiguration(ContinuityOptions.Section).ValidateOnStart();
         // Bodies have limits of their own, each with an answer that clients understand.
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

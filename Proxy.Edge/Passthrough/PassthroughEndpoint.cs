@@ -16,7 +16,7 @@ namespace Proxy.Edge.Passthrough;
 /// <summary>Routes that pass through YARP's forwarder: who asks, whose the named ids are, which account answers, and then the bytes as they are.</summary>
 internal sealed class PassthroughEndpoint(
     CallerAuthentication callers, RequestBodyReader bodies, TurnJournal journal, TurnAdmission admission, TurnEvents events,
-    AccountsClient accounts, UpstreamHandlers handlers, IHttpForwarder forwarder, IOptions<EdgeOptions> options, TimeProvider time)
+    AccountsClient accounts, UpstreamHandlers handlers, IHttpForwarder forwarder, IOptions<EdgeOptions> options, IOptions<ContinuityOptions> continuity, TimeProvider time)
 {
     public async Task HandleAsync(HttpContext context, PassthroughRoute route, string path)
     {
@@ -93,7 +93,7 @@ internal sealed class PassthroughEndpoint(
             // GET and DELETE of another key's response are 404, where a turn that continues it is told 400.
             return (null, error!.Code == Errors.PreviousResponseNotFoundCode ? Errors.IdNotFound(named[0].Kind, named[0].Id) : error);
         }
-        if (route.Use == RouteUse.Owned && owner.Domain is null && !options.Value.TryUnknownIds)
+        if (route.Use == RouteUse.Owned && owner.Domain is null && continuity.Value.UnknownIds == UnknownIds.Refuse)
         {
             return (null, Errors.IdNotFound(named[0].Kind, named[0].Id));
         }
