@@ -28,6 +28,9 @@ internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDi
     /// <summary>Why the peer closed; null when the connection broke.</summary>
     public int? CloseCode => (int?)socket.CloseStatus;
 
+    /// <summary>True once we have closed our side: what still comes is of no use.</summary>
+    public bool HasSaidGoodbye => socket.State is not (WebSocketState.Open or WebSocketState.CloseReceived);
+
     /// <summary>Receives one message into the buffer, which is cleared first.</summary>
     /// <exception cref="OperationCanceledException">Canceled; the socket cannot be used any more.</exception>
     public async Task<MessageKind> ReceiveAsync(PooledBody message, CancellationToken cancellationToken)

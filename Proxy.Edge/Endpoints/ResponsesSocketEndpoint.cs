@@ -1,3 +1,4 @@
+using System.Net.WebSockets;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Callers;
@@ -45,12 +46,24 @@ internal sealed class ResponsesSocketEndpoint(
         {
             context.Response.Headers[name] = values;
         }
-        var accept = new WebSocketAcceptContext { KeepAliveInterval = KeepAlive, KeepAliveTimeout = KeepAlive };
-        using var client = new MessageSocket(await context.WebSockets.AcceptWebSocketAsync(accept), options.Value.MaxDecompressedBytes);
+        using var client = await AcceptAsync(context, upstream);
         var router = new SocketRouter(services, context.Request, caller, path);
         await router.RunAsync(client, upstream?.Socket is { } socket ? (account!, socket) : null, lifetime.ApplicationStopping);
-        await client.CloseAsync(
-            lifetime.ApplicationStopping.IsCancellationRequested ? System.Net.WebSockets.WebSocketCloseStatus.EndpointUnavailable : System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "");
+        await client.CloseAsync(WebSocketCloseStatus.NormalClosure, "");
+    }
+
+    private async Task<MessageSocket> AcceptAsync(HttpContext context, UpstreamHandshake? upstream)
+    {
+        try
+        {
+            var accept = new WebSocketAcceptContext { KeepAliveInterval = KeepAlive, KeepAliveTimeout = KeepAlive };
+            return new MessageSocket(await context.WebSockets.AcceptWebSocketAsync(accept), options.Value.MaxDecompressedBytes);
+        }
+        catch
+        {
+            upstream?.Socket?.Dispose();
+            throw;
+        }
     }
 
     private async Task<(AdmittedAccount? Account, UpstreamHandshake? Upstream, ApiError? Refusal)> ConnectEagerlyAsync(HttpContext context, Caller caller, string path)

@@ -13,24 +13,29 @@ namespace Proxy.Edge.Routing;
 
 /// <summary>What a router needs that all sockets share.</summary>
 internal sealed record SocketServices(
-    TurnAdmission Admission, TurnEvents Events, TurnJournal Journal, UpstreamConnector Connector, IOptions<EdgeOptions> Options, TimeProvider Time);
+    TurnAdmission Admission, TurnEvents Events, TurnJournal Journal, UpstreamConnector Connector, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
 
 /// <summary>
 /// One client's WebSocket: takes its frames, runs its turns on their lanes, and keeps one upstream socket for each account in use
 /// (one for each lane where the account has no lanes). Whatever goes wrong with a frame or a turn is answered with an error frame;
 /// the client's socket lives on.
 /// </summary>
-internal sealed class SocketRouter(SocketServices services, HttpRequest handshake, Caller caller, string path)
+internal sealed partial class SocketRouter(SocketServices services, HttpRequest handshake, Caller caller, string path)
 {
     private const int MaxNamedLanes = 32;
     private const int MaxInFlight = 16;
     private const string DefaultLane = "";
+    private static readonly TimeSpan GoodbyeBound = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<(string AccountId, string? Lane), UpstreamLink> _links = new();
     private readonly ConcurrentDictionary<Task, bool> _pumps = new();
     private readonly Dictionary<string, (Lane Lane, Task Running)> _lanes = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _inFlight = new(MaxInFlight);
+    // Lanes that share an upstream socket must not open one each: ids that live on a socket would be on the wrong one.
+    private readonly SemaphoreSlim _opening = new(1);
     private readonly CancellationTokenSource _ended = new();
+    // Canceling a receive cuts the connection, so it is not what ends the turns.
+    private readonly CancellationTokenSource _receiving = new();
     private MessageSocket _client = null!;
     private volatile string? _currentAccountId;
     private int _runningTurns;
@@ -45,14 +50,14 @@ internal sealed class SocketRouter(SocketServices services, HttpRequest handshak
             Link(first.Account, KeyOf(first.Account, DefaultLane), first.Socket);
             _currentAccountId = first.Account.Id;
         }
-        using var stop = stopping.Register(() => _ended.Cancel());
         try
         {
+            using var stop = stopping.Register(() => _ = CloseClientAsync("The gateway is shutting down; reconnect."));
             await ReceiveAllAsync();
         }
-        catch (OperationCanceledException) when (_ended.IsCancellationRequested)
+        catch (OperationCanceledException) when (_receiving.IsCancellationRequested)
         {
-            // The edge stops, or upstream's end has ended this socket too.
+            // The client has not answered our goodbye.
         }
         finally
         {
@@ -64,7 +69,9 @@ internal sealed class SocketRouter(SocketServices services, HttpRequest handshak
             await Task.WhenAll(_lanes.Values.Select(lane => lane.Running));
             await Task.WhenAll(_pumps.Keys);
             _ended.Dispose();
+            _receiving.Dispose();
             _inFlight.Dispose();
+            _opening.Dispose();
         }
     }
 
@@ -72,14 +79,17 @@ internal sealed class SocketRouter(SocketServices services, HttpRequest handshak
     {
         while (true)
         {
-            await _client.WaitAsync(_ended.Token);
+            await _client.WaitAsync(_receiving.Token);
             var frame = new PooledBody(initialCapacity: 4096);
-            var kind = await _client.ReceiveAsync(frame, _ended.Token);
+            var kind = await _client.ReceiveAsync(frame, _receiving.Token);
             switch (kind)
             {
                 case MessageKind.Closed:
                     frame.Dispose();
                     return;
+                case not MessageKind.Closed when _client.HasSaidGoodbye:
+                    frame.Dispose();
+                    break;
                 case MessageKind.Text:
                     await AcceptAsync(frame);
                     break;
@@ -154,89 +164,115 @@ internal sealed class SocketRouter(SocketServices services, HttpRequest handshak
 
     private async Task RunTurnAsync(SocketTurn turn)
     {
-        var wasSent = false;
-        ApiError? error;
         Interlocked.Increment(ref _runningTurns);
+        try
+        {
+            var (error, wasSent) = await TryRunAsync(turn);
+            if (error is not null)
+            {
+                await services.Events.EndAsync(turn.Turn, error, wasSent);
+                await TellAsync(turn.Turn, error);
+            }
+        }
+        finally
+        {
+            services.Journal.Release(turn.Turn);
+            Interlocked.Decrement(ref _runningTurns);
+        }
+    }
+
+    // Never throws: a lane that stopped for one turn would leave those behind it without an answer.
+    private async Task<(ApiError? Error, bool WasSent)> TryRunAsync(SocketTurn turn)
+    {
         try
         {
             await _inFlight.WaitAsync(_ended.Token);
             try
             {
-                error = services.Journal.IsFull ? Errors.SpoolFull : await services.Admission.AdmitAsync(turn.Turn, needsWebSockets: true, _currentAccountId, _ended.Token);
-                if (error is null)
-                {
-                    (error, wasSent) = await SendAndWaitAsync(turn);
-                }
+                var refusal = services.Journal.IsFull ? Errors.SpoolFull : await services.Admission.AdmitAsync(turn.Turn, needsWebSockets: true, _currentAccountId, _ended.Token);
+                return refusal is null ? await SendAndWaitAsync(turn) : (refusal, false);
             }
             finally
             {
                 _inFlight.Release();
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_ended.IsCancellationRequested)
         {
-            error = Errors.ClientLeft;
+            return (Errors.ClientLeft, false);
         }
-        finally
+        catch (Exception exception)
         {
-            Interlocked.Decrement(ref _runningTurns);
+            LogFault(exception, turn.Turn.Id);
+            return (Errors.InternalFault, true);
         }
-        if (error is not null)
-        {
-            await services.Events.EndAsync(turn.Turn, error, wasSent);
-            await TellAsync(turn.Turn, error);
-        }
-        services.Journal.Release(turn.Turn);
     }
 
     private async Task<(ApiError? Error, bool WasSent)> SendAndWaitAsync(SocketTurn turn)
     {
-        var account = turn.Turn.Account!;
         using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, _ended.Token);
-        var (link, error) = await ConnectAsync(account, turn.Turn.Request.StreamId ?? DefaultLane, deadline);
-        if (link is null)
-        {
-            return (error, false);
-        }
-        _currentAccountId = account.Id;
-        turn.Deadline = deadline;
-        deadline.Progress();
-        if (await link.SendAsync(turn, deadline.Token) is { } unsent)
-        {
-            return (unsent, true);
-        }
+        UpstreamLink? link = null;
         try
         {
-            return (await turn.Ended.WaitAsync(deadline.Token), true);
+            (link, var error) = await ConnectAsync(turn.Turn, deadline);
+            if (link is null)
+            {
+                return (error, false);
+            }
+            _currentAccountId = link.Account.Id;
+            turn.Deadline = deadline;
+            deadline.Progress();
+            error = await link.SendAsync(turn, deadline.Token);
+            return (error ?? await turn.Ended.WaitAsync(deadline.Token), true);
         }
         catch (OperationCanceledException)
         {
             // Upstream has no cancel on a socket: what still runs there is stopped by closing it.
-            link.Forget(turn);
-            link.Abort();
-            return (deadline.Reason(), true);
+            link?.Abort(turn);
+            return (deadline.Reason(), link is not null);
         }
     }
 
-    private async Task<(UpstreamLink? Link, ApiError? Error)> ConnectAsync(AdmittedAccount account, string lane, TurnDeadline deadline)
+    private async Task<(UpstreamLink? Link, ApiError? Error)> ConnectAsync(Turn turn, TurnDeadline deadline)
     {
-        var key = KeyOf(account, lane);
-        if (_links.TryGetValue(key, out var link) && !link.IsClosed)
+        var key = KeyOf(turn.Account!, turn.Request.StreamId ?? DefaultLane);
+        if (!turn.Account!.Lanes)
         {
-            return (link, null);
+            return LinkOf(key) is { } own ? (own, null) : await OpenAsync(turn, key, deadline);
         }
+        await _opening.WaitAsync(deadline.Token);
+        try
+        {
+            return LinkOf(key) is { } shared ? (shared, null) : await OpenAsync(turn, key, deadline);
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    private async Task<(UpstreamLink? Link, ApiError? Error)> OpenAsync(Turn turn, (string, string?) key, TurnDeadline deadline)
+    {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
         bound.CancelAfter(TimeSpan.FromSeconds(services.Options.Value.ConnectSeconds));
         try
         {
-            var opened = await services.Connector.ConnectAsync(account, path, handshake, bound.Token);
-            return opened.Socket is null ? (null, HandshakeErrors.Explain(opened)) : (Link(account, key, opened.Socket), null);
+            var opened = await services.Connector.ConnectAsync(turn.Account!, path, handshake, bound.Token);
+            if (opened.Socket is { } socket)
+            {
+                return (Link(turn.Account!, key, socket), null);
+            }
+            var facts = EventScanner.ReadFacts(opened.Body);
+            services.Events.Refused(turn, facts);
+            return (null, HandshakeErrors.Explain(opened.Status, facts));
         }
         catch (OperationCanceledException) when (!deadline.Token.IsCancellationRequested)
         {
             return (null, Errors.UpstreamUnreachable);
         }
     }
+
+    private UpstreamLink? LinkOf((string, string?) key) => _links.TryGetValue(key, out var link) && !link.IsClosed ? link : null;
 
     private UpstreamLink Link(AdmittedAccount account, (string, string?) key, MessageSocket socket)
     {
@@ -250,14 +286,27 @@ internal sealed class SocketRouter(SocketServices services, HttpRequest handshak
 
     private async Task PumpAsync(UpstreamLink link, (string, string?) key)
     {
-        await link.PumpAsync(_ended.Token);
+        try
+        {
+            await link.PumpAsync(_ended.Token);
+        }
+        catch (Exception exception)
+        {
+            LogFault(exception, turnId: null);
+        }
         _links.TryRemove(new KeyValuePair<(string, string?), UpstreamLink>(key, link));
         // Ids that lived on that socket are gone. While the client is idle, closing costs it nothing: it comes back and sends its history.
-        if (link.HoldsLocalIds && Volatile.Read(ref _runningTurns) == 0 && !_ended.IsCancellationRequested)
+        if (link.DiedIdle && link.HoldsLocalIds && Volatile.Read(ref _runningTurns) == 0 && !_ended.IsCancellationRequested)
         {
-            await _client.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, "Upstream connection ended; reconnect.");
-            await _ended.CancelAsync();
+            await CloseClientAsync("Upstream connection ended; reconnect.");
         }
+    }
+
+    // The client answers with its own Close frame, which ends the receiving; one that does not is cut off.
+    private Task CloseClientAsync(string reason)
+    {
+        _receiving.CancelAfter(GoodbyeBound);
+        return _client.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, reason);
     }
 
     private static (string, string?) KeyOf(AdmittedAccount account, string lane) => (account.Id, account.Lanes ? null : lane);
@@ -279,4 +328,9 @@ internal sealed class SocketRouter(SocketServices services, HttpRequest handshak
             // Nobody is there to be told.
         }
     }
+
+    [LoggerMessage(430, LogLevel.Error, "A fault on a client's socket, turn {TurnId}")]
+    private static partial void LogFault(ILogger logger, Exception exception, Guid? turnId);
+
+    private void LogFault(Exception exception, Guid? turnId) => LogFault(services.Logger, exception, turnId);
 }

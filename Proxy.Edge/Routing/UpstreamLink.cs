@@ -16,12 +16,17 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     private const string DefaultLane = "";
 
     private readonly ConcurrentDictionary<string, SocketTurn> _active = new(StringComparer.Ordinal);
+    private volatile bool _hasNamedLanes;
+    private volatile bool _isAborted;
     private volatile bool _isClosed;
 
     public AdmittedAccount Account { get; } = account;
 
     /// <summary>True when the socket is gone; a turn needs another one.</summary>
     public bool IsClosed => _isClosed;
+
+    /// <summary>True when the socket ended by itself while nothing ran on it.</summary>
+    public bool DiedIdle { get; private set; }
 
     /// <summary>True once a response was created here whose id dies with the socket.</summary>
     public bool HoldsLocalIds { get; private set; }
@@ -31,6 +36,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     public async Task<ApiError?> SendAsync(SocketTurn turn, CancellationToken cancellationToken)
     {
         var laneName = turn.Turn.Request.StreamId ?? DefaultLane;
+        _hasNamedLanes |= laneName != DefaultLane;
         _active[laneName] = turn;
         // The pump may have ended between the check and the entry; it looks at the entries after it has said so.
         if (_isClosed || !await upstream.SendAsync(FrameOf(turn), cancellationToken))
@@ -45,42 +51,52 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     public Task PassAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken) =>
         upstream.SendAsync(lane is null ? frame : StreamIds.Strip(frame.Span), cancellationToken);
 
-    /// <summary>A turn has ended: events of its lane are no longer its own.</summary>
-    public void Forget(SocketTurn turn) => _active.TryRemove(new KeyValuePair<string, SocketTurn>(turn.Turn.Request.StreamId ?? DefaultLane, turn));
-
-    /// <summary>Cuts the socket: the only way to stop what runs on it.</summary>
-    public void Abort() => upstream.Abort();
+    /// <summary>Stops a turn. There is only one way to stop what runs on a socket: to cut it.</summary>
+    public void Abort(SocketTurn turn)
+    {
+        Forget(turn);
+        _isAborted = true;
+        upstream.Abort();
+    }
 
     /// <summary>Relays until the upstream socket ends; then all its turns have ended too.</summary>
     public async Task PumpAsync(CancellationToken cancellationToken)
     {
         using var message = new PooledBody(initialCapacity: 4096);
+        var reason = Errors.InternalFault;
         try
         {
-            while (true)
-            {
-                var kind = await upstream.ReceiveAsync(message, cancellationToken);
-                if (kind == MessageKind.Closed || kind == MessageKind.TooLarge)
-                {
-                    EndAll(kind == MessageKind.Closed ? Errors.SocketCut(upstream.CloseCode) : Errors.EventTooLarge);
-                    return;
-                }
-                // Clients take a binary frame for an error of the protocol.
-                if (kind == MessageKind.Text && !await RelayAsync(message, cancellationToken))
-                {
-                    EndAll(Errors.ClientLeft);
-                    return;
-                }
-            }
+            reason = await RelayAllAsync(message, cancellationToken);
+            DiedIdle = _active.IsEmpty && !_isAborted;
         }
         catch (OperationCanceledException)
         {
-            EndAll(Errors.ClientLeft);
+            reason = Errors.ClientLeft;
         }
         finally
         {
+            EndAll(reason);
             upstream.Abort();
             upstream.Dispose();
+        }
+    }
+
+    private async Task<ApiError> RelayAllAsync(PooledBody message, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            switch (await upstream.ReceiveAsync(message, cancellationToken))
+            {
+                case MessageKind.Closed:
+                    return Errors.SocketCut(upstream.CloseCode);
+                case MessageKind.TooLarge:
+                    return Errors.EventTooLarge;
+                case MessageKind.Text when !await RelayAsync(message, cancellationToken):
+                    return Errors.ClientLeft;
+                default:
+                    // A binary message does not go on: clients take it for an error of the protocol.
+                    break;
+            }
         }
     }
 
@@ -107,19 +123,11 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         return isSent;
     }
 
-    // With one turn on the socket its lane need not be read: every event is that turn's.
-    private SocketTurn? TurnOf(ReadOnlySpan<byte> json)
-    {
-        if (lane is not null)
-        {
-            return _active.GetValueOrDefault(lane);
-        }
-        if (_active.Count == 1 && _active.TryGetValue(DefaultLane, out var sole))
-        {
-            return sole;
-        }
-        return _active.GetValueOrDefault(EventScanner.ReadStreamId(json) ?? DefaultLane);
-    }
+    // Where there is only one lane, the event's need not be read.
+    private SocketTurn? TurnOf(ReadOnlySpan<byte> json) =>
+        _active.GetValueOrDefault(lane ?? (_hasNamedLanes ? EventScanner.ReadStreamId(json) : null) ?? DefaultLane);
+
+    private void Forget(SocketTurn turn) => _active.TryRemove(new KeyValuePair<string, SocketTurn>(turn.Turn.Request.StreamId ?? DefaultLane, turn));
 
     private void EndAll(ApiError error)
     {

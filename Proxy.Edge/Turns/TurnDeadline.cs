@@ -20,7 +20,8 @@ internal sealed class TurnDeadline : IDisposable
         _turn = turn;
         _clientLeft = clientLeft;
         _idleLimit = TimeSpan.FromSeconds(options.IdleSeconds);
-        _whole = new CancellationTokenSource(TimeSpan.FromSeconds(options.TurnSeconds) - time.GetElapsedTime(turn.AcceptedTimestamp), time);
+        var left = TimeSpan.FromSeconds(options.TurnSeconds) - time.GetElapsedTime(turn.AcceptedTimestamp);
+        _whole = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
         _idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, turn.LeaseLost, _whole.Token, _idle.Token);
     }
@@ -28,7 +29,17 @@ internal sealed class TurnDeadline : IDisposable
     public CancellationToken Token => _any.Token;
 
     /// <summary>Upstream has shown itself: it may be silent for the whole idle limit again.</summary>
-    public void Progress() => _idle.CancelAfter(_idleLimit);
+    public void Progress()
+    {
+        try
+        {
+            _idle.CancelAfter(_idleLimit);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The turn was stopped while an event of it was on its way.
+        }
+    }
 
     /// <summary>The response has ended: what may still follow gets a few seconds.</summary>
     public void Linger() => _idle.CancelAfter(LingerLimit);

@@ -45,6 +45,9 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
     }
 
+    /// <summary>Takes note of what upstream said instead of opening a socket.</summary>
+    public void Refused(Turn turn, in ResponseFacts facts) => marks.Note(turn, facts);
+
     /// <summary>Ends a turn by an error of ours, or because the client left.</summary>
     public async Task EndAsync(Turn turn, ApiError error, bool wasSent)
     {

@@ -1,0 +1,146 @@
+using System.Text.Json.Nodes;
+using Proxy.Edge.Tests.Fixture;
+using Simulator.Scripts;
+using Testing;
+
+namespace Proxy.Edge.Tests.Sockets;
+
+public sealed class LaneTests
+{
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 2)]
+    public async Task Lanes_run_at_once_and_each_in_its_order(bool lanes, int sockets)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: lanes);
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Delta(1)));
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.CreateAsync("stalls", "a");
+            await socket.CreateAsync("second", "a");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            var other = await socket.TurnAsync("other", "b");
+            Assert.Equal(("response.completed", "b"), ((string?)other["type"], (string?)other["stream_id"]));
+            Assert.DoesNotContain(edge.Sim.Recorded.TurnFrames, frame => frame.Text.Contains("second", StringComparison.Ordinal));
+
+            edge.Sim.Release();
+            Assert.Contains("stalls", (await socket.UntilTerminalAsync("a"))[^1], StringComparison.Ordinal);
+            Assert.Contains("second", (await socket.UntilTerminalAsync("a"))[^1], StringComparison.Ordinal);
+            // The upgrade's own socket serves the default lane, where lanes have a socket each.
+            Assert.Equal(lanes ? sockets : sockets + 1, edge.Sim.Recorded.Sockets.Count());
+        }
+        await edge.NothingIsLeftAsync(turns: 3);
+    }
+
+    [Fact]
+    public async Task Where_the_account_has_lanes_frames_and_events_pass_as_bytes()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Add("a", lanes: true));
+        using var socket = await edge.ConnectAsync();
+        var frame = "{\"type\":\"response.create\", \"model\":\"gpt-5.6\",\"store\":false,\"input\":\"x\",\"stream_id\" : \"a\"}";
+        await socket.SendAsync(frame);
+        var received = await socket.UntilTerminalAsync("a");
+        var upstream = Assert.Single(edge.Sim.Recorded.Sockets);
+        Assert.Equal(frame, Assert.Single(upstream.Received).Text);
+        Assert.Equal(received, upstream.Sent.Select(sent => sent.Text));
+    }
+
+    [Fact]
+    public async Task Where_it_has_none_the_lane_is_taken_out_and_put_back()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        using var socket = await edge.ConnectAsync();
+        await socket.SendAsync("{\"type\":\"response.create\", \"stream_id\" : \"a\",\"model\":\"gpt-5.6\",\"store\":false,\"input\":\"x\"}");
+        var received = await socket.UntilTerminalAsync("a");
+        var upstream = Assert.Single(edge.Sim.Recorded.Sockets, exchange => exchange.Frames.Count > 0);
+        Assert.Equal("{\"type\":\"response.create\",\"model\":\"gpt-5.6\",\"store\":false,\"input\":\"x\"}", Assert.Single(upstream.Received).Text);
+        Assert.Equal(received, upstream.Sent.Select(sent => "{\"stream_id\":\"a\"," + sent.Text[1..]));
+        await socket.SendAsync("{\"type\":\"response.processed\",\"stream_id\":\"a\"}");
+        await Eventually.TrueAsync(() => upstream.Received.Any(frame => frame.Text == "{\"type\":\"response.processed\"}"));
+    }
+
+    [Fact]
+    public async Task The_33rd_lane_is_refused_and_the_others_go_on()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Add("a", lanes: true));
+        using var socket = await edge.ConnectAsync();
+        for (var lane = 0; lane < 32; lane++)
+        {
+            await socket.TurnAsync(lane: $"lane-{lane}");
+        }
+        var refused = await socket.TurnAsync(lane: "lane-32");
+        SocketTurnTests.AssertError(refused, 400, "websocket_stream_limit_reached", "lane-32");
+        Assert.Equal("response.completed", (string?)(await socket.TurnAsync(lane: "lane-31"))["type"]);
+        Assert.Equal("response.completed", (string?)(await socket.TurnAsync())["type"]);
+        Assert.Equal(34, edge.Sim.Recorded.TurnFrames.Count());
+    }
+
+    [Fact]
+    public async Task A_lane_has_a_length()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls()));
+        using var socket = await edge.ConnectAsync();
+        await socket.CreateAsync("stalls");
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        for (var queued = 0; queued < 65; queued++)
+        {
+            await socket.CreateAsync();
+        }
+        SocketTurnTests.AssertError(await socket.UntilAsync("error"), 429, "rate_limit_exceeded");
+        edge.Sim.Release();
+        for (var turn = 0; turn < 65; turn++)
+        {
+            Assert.Equal("response.completed", (string?)JsonNode.Parse((await socket.UntilTerminalAsync())[^1])!["type"]);
+        }
+        await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 66);
+        Assert.Single(edge.Continuity.Rows, row => row.Status == "refused");
+    }
+
+    // Ids that live on a socket must all live on the same one.
+    [Fact]
+    public async Task Lanes_that_start_at_once_open_one_socket()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: true);
+            edge.Sim.Script(rule => rule.OnUpgrade().Once().Refuses(503));
+            edge.Sim.Script(rule => rule.OnUpgrade().Waits(TimeSpan.FromMilliseconds(100)));
+        });
+        using var socket = await edge.ConnectAsync();
+        foreach (var lane in (string[])["a", "b", "c", "d"])
+        {
+            await socket.CreateAsync(lane: lane);
+        }
+        var ended = new HashSet<string>();
+        while (ended.Count < 4)
+        {
+            ended.Add((string)(await socket.UntilAsync("response.completed"))["stream_id"]!);
+        }
+        Assert.Single(edge.Sim.Recorded.Sockets, exchange => exchange.Status == 101);
+    }
+
+    [Fact]
+    public async Task A_successor_on_one_lane_does_not_end_another_lanes_turn()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: true);
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Delta(1)));
+        });
+        using var socket = await edge.ConnectAsync();
+        await socket.TurnAsync(lane: "a");
+        await socket.CreateAsync("stalls");
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        // What follows a steered response comes without having been asked for.
+        await edge.Sim.SendToSocketsAsync("{\"type\":\"response.completed\",\"stream_id\":\"a\",\"response\":{\"id\":\"resp_successor\"}}");
+        Assert.Equal("a", (string?)(await socket.UntilAsync("response.completed"))["stream_id"]);
+        Assert.Equal(1, edge.Leases.Count);
+        edge.Sim.Release();
+        Assert.NotEqual("resp_successor", (string?)(await socket.UntilAsync("response.completed"))["response"]!["id"]);
+        await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 2);
+        Assert.DoesNotContain(edge.Continuity.Rows, row => row.RequestId == "resp_successor");
+    }
+}
