@@ -29,6 +29,8 @@ public static class ServiceClients
                 PooledConnectionLifetime = TimeSpan.FromMinutes(5),
                 UseProxy = false,
             })
+            // Four log events a call, and scopes, for what the callers log themselves when it matters.
+            .RemoveAllLoggers()
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
 
     /// <summary><c>services:{name}:http:0</c> as Aspire's <c>WithReference</c> sets it; without it the name is left to DNS.</summary>
