@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Admin;
@@ -30,7 +31,7 @@ internal static class AccountsService
             .Validate(IsParsable, "Accounts:EncryptionKeys wants id:key[,id:key...], each key 32 bytes in base64.")
             .ValidateOnStart();
         builder.Services.AddOptions<AdminOptions>().BindConfiguration(AdminOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddOpenApi();
+        builder.Services.AddOpenApi(DescribeAdmin);
         builder.Services
             // Read when first needed: what a hosted service is made of is made before the options are validated, all of them together.
             .AddSingleton(provider => new Lazy<EncryptionKeys>(() => EncryptionKeys.Parse(provider.GetRequiredService<IOptions<AccountsOptions>>().Value.EncryptionKeys)))
@@ -75,5 +76,17 @@ internal static class AccountsService
         {
             return false;
         }
+    }
+
+    // What an administrator can call, at the address it was called at: neither the internal routes nor the service's own address.
+    private static void DescribeAdmin(OpenApiOptions options)
+    {
+        options.ShouldInclude = route => route.RelativePath?.StartsWith(AccountsRoutes.Admin[1..], StringComparison.Ordinal) == true;
+        options.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info.Title = "Continuity Proxy admin API";
+            document.Servers?.Clear();
+            return Task.CompletedTask;
+        });
     }
 }

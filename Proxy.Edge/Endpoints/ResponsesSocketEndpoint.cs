@@ -47,8 +47,8 @@ internal sealed class ResponsesSocketEndpoint(
             context.Response.Headers[name] = values;
         }
         using var client = await AcceptAsync(context, upstream);
-        var router = new SocketRouter(services, context.Request, caller, path);
-        await router.RunAsync(client, upstream?.Socket is { } socket ? (account!, socket) : null, lifetime.ApplicationStopping);
+        using var router = new SocketRouter(services, context.Request, caller, path, client);
+        await router.RunAsync(upstream?.Socket is { } socket ? (account!, socket) : null, lifetime.ApplicationStopping);
         await client.CloseAsync(WebSocketCloseStatus.NormalClosure, "");
     }
 

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
-using Proxy.Edge.Clients;
 using Proxy.Edge.Protocol;
 using ServiceDefaults.Http;
 

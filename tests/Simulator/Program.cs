@@ -1,6 +1,7 @@
 using Simulator;
 
 var builder = WebApplication.CreateSlimBuilder(args);
+builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 SimulatorApplication.ConfigureServer(builder, precise: builder.Configuration.GetValue("Simulator:Precise", true));
 var app = builder.Build();

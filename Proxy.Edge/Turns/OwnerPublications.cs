@@ -1,8 +1,8 @@
 using System.Threading.Channels;
 using Proxy.Continuity.Contracts;
-using Proxy.Edge.Turns;
+using Proxy.Edge.Clients;
 
-namespace Proxy.Edge.Clients;
+namespace Proxy.Edge.Turns;
 
 /// <summary>
 /// Tells the continuity service who owns an id. A publication that is not acknowledged in time goes on here, in a bounded queue:
