@@ -40,7 +40,6 @@ internal static class EdgeService
 
         builder.Services
             .AddSingleton<TurnSpool>()
-            .AddSingleton<SpoolBacklog>()
             .AddSingleton<OwnerDirectory>()
             .AddSingleton<UpstreamHandlers>()
             .AddSingleton<UpstreamConnector>()

@@ -1,125 +1,120 @@
+using System.Threading.Channels;
 using Proxy.Continuity.Contracts;
-using Proxy.Edge.Clients;
 
 namespace Proxy.Edge.Spool;
 
 /// <summary>A turn whose end has been read from the spool.</summary>
-/// <param name="row">What is logged and settled.</param>
-/// <param name="segments">Segments that must stay until it is: that of its beginning and that of its end.</param>
-internal sealed class EndedTurn(RequestLogRow row, params SegmentReader[] segments)
+/// <param name="row">What is to be told of it.</param>
+/// <param name="segments">Segments that must stay until it is acknowledged: that of its beginning and that of its end.</param>
+internal sealed class EndedTurn(RequestLogRow row, params IReadOnlyList<SegmentReader> segments)
 {
     public RequestLogRow Row { get; } = row;
 
     public IReadOnlyList<SegmentReader> Segments { get; } = segments;
-
-    public bool IsLogged { get; set; }
-
-    /// <summary>A turn that was never given an account has nothing to settle.</summary>
-    public bool IsSettled { get; set; } = row.AccountId is null;
 }
 
 /// <summary>
-/// What the spool holds that is not acknowledged. Owned by the shipper's one task. A turn is settled only after its slot was given back:
-/// upstream may still be at work for a moment after the terminal event, and another turn in that slot would be one too many.
+/// What the spool holds that one of the services has not acknowledged. Each service has its own backlog, with its own place in the files
+/// and a window of its own, so that neither waits for the other. Owned by one task.
 /// </summary>
-internal sealed class SpoolBacklog(TurnSpool spool, LeaseKeeper leases)
+/// <param name="cut">Turns that an earlier process has begun and not ended.</param>
+/// <param name="concerns">Whether the service is to be told of a turn at all.</param>
+/// <param name="isDue">Whether it may be told yet.</param>
+internal sealed class SpoolBacklog(TurnSpool spool, IReadOnlySet<Guid> cut, Predicate<RequestLogRow> concerns, Predicate<RequestLogRow> isDue)
 {
     private const int MaxEnded = 4000;
 
+    private readonly Channel<bool> _changed = spool.Watch();
     private readonly List<SegmentReader> _readers = [];
     private readonly Dictionary<Guid, EndedTurn> _open = [];
     private readonly List<EndedTurn> _ended = [];
+    private int _newest = -1;
 
-    /// <summary>Ended turns whose rows are not logged yet.</summary>
-    public IReadOnlyList<EndedTurn> Unlogged(int most) => [.. _ended.Where(turn => !turn.IsLogged).Take(most)];
+    /// <summary>Waits until something was written, or became due, since the last call.</summary>
+    public async ValueTask WaitAsync(CancellationToken cancellationToken) => await _changed.Reader.ReadAsync(cancellationToken);
 
-    /// <summary>Ended turns whose slots were given back and that are not settled yet.</summary>
-    public IReadOnlyList<EndedTurn> Unsettled(int most) => [.. _ended.Where(turn => !turn.IsSettled && !leases.IsHeld(turn.Row.Id)).Take(most)];
-
-    /// <summary>Reads what an earlier process has left. Turns that it has begun and not ended were cut by its death; returns how many.</summary>
-    public int ReadLeftBehind()
+    /// <summary>Turns to tell next.</summary>
+    public IReadOnlyList<EndedTurn> Next(int most)
     {
-        for (var left = spool.LeftBehind; left > 0 && spool.Sealed.TryDequeue(out var segment); left--)
-        {
-            var reader = new SegmentReader(segment);
-            _readers.Add(reader);
-            while (ReadBatch(reader))
-            {
-            }
-        }
-        var cut = _open.Count;
-        _ended.AddRange(_open.Values);
-        _open.Clear();
-        return cut;
+        Read();
+        RemoveFinished();
+        return [.. _ended.Where(turn => isDue(turn.Row)).Take(most)];
     }
 
-    /// <summary>Reads on, as far as memory allows.</summary>
-    public void Read()
+    /// <summary>The service has taken these turns.</summary>
+    public void Acknowledge(IReadOnlyList<EndedTurn> turns)
     {
-        AddReaders();
-        foreach (var reader in _readers)
+        foreach (var turn in turns)
         {
-            while (_ended.Count < MaxEnded && ReadBatch(reader))
-            {
-            }
+            Forget(turn);
         }
+        _ended.RemoveAll(turns.ToHashSet().Contains);
+        RemoveFinished();
     }
 
-    /// <summary>Forgets turns that are logged and settled, and removes segments in which nothing else is left.</summary>
-    public void RemoveFinished()
+    private void Read()
     {
-        foreach (var turn in _ended)
-        {
-            if (turn is { IsLogged: true, IsSettled: true })
-            {
-                foreach (var segment in turn.Segments)
-                {
-                    segment.PendingTurns--;
-                }
-            }
-        }
-        _ended.RemoveAll(turn => turn is { IsLogged: true, IsSettled: true });
-        foreach (var reader in _readers.Where(reader => reader.IsDone && reader.PendingTurns == 0).ToArray())
-        {
-            _readers.Remove(reader);
-            spool.Remove(reader.Segment);
-        }
-    }
-
-    private void AddReaders()
-    {
-        // The current segment first: it may become a sealed one meanwhile, and is then in the queue as well.
-        var current = spool.Current;
-        while (spool.Sealed.TryDequeue(out var segment))
-        {
-            AddReader(segment);
-        }
-        AddReader(current);
-    }
-
-    private void AddReader(SpoolSegment segment)
-    {
-        if (_readers.TrueForAll(reader => reader.Segment != segment))
+        foreach (var segment in spool.Segments.Where(segment => segment.Order > _newest))
         {
             _readers.Add(new SegmentReader(segment));
+            _newest = segment.Order;
+        }
+        foreach (var reader in _readers)
+        {
+            while (_ended.Count < MaxEnded && reader.Read() is { Count: > 0 } records)
+            {
+                Take(reader, records);
+            }
         }
     }
 
-    private bool ReadBatch(SegmentReader reader)
+    private void Take(SegmentReader reader, IReadOnlyList<SpoolRecord> records)
     {
-        var records = reader.Read();
         foreach (var record in records)
         {
             if (record.Began is { } began && _open.TryAdd(began.Id, new EndedTurn(began, reader)))
             {
                 reader.PendingTurns++;
+                if (cut.Contains(began.Id))
+                {
+                    End(began, reader);
+                }
             }
             if (record.Ended is { } ended)
             {
-                reader.PendingTurns++;
-                _ended.Add(_open.Remove(ended.Id, out var open) ? new EndedTurn(ended, [.. open.Segments, reader]) : new EndedTurn(ended, reader));
+                End(ended, reader);
             }
         }
-        return records.Count > 0;
+    }
+
+    private void End(RequestLogRow row, SegmentReader reader)
+    {
+        reader.PendingTurns++;
+        var turn = _open.Remove(row.Id, out var open) ? new EndedTurn(row, [.. open.Segments, reader]) : new EndedTurn(row, reader);
+        if (concerns(row))
+        {
+            _ended.Add(turn);
+        }
+        else
+        {
+            Forget(turn);
+        }
+    }
+
+    private static void Forget(EndedTurn turn)
+    {
+        foreach (var segment in turn.Segments)
+        {
+            segment.PendingTurns--;
+        }
+    }
+
+    private void RemoveFinished()
+    {
+        foreach (var reader in _readers.Where(reader => reader.IsDone && reader.PendingTurns == 0).ToArray())
+        {
+            _readers.Remove(reader);
+            spool.Release(reader.Segment);
+        }
     }
 }

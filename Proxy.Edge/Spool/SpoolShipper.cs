@@ -9,13 +9,15 @@ namespace Proxy.Edge.Spool;
 /// the other. Both take a turn again without harm, so what is not acknowledged is sent again, if need be by the next process.
 /// </summary>
 internal sealed partial class SpoolShipper(
-    SpoolBacklog backlog, TurnSpool spool, ContinuityClient continuity, AccountsClient accounts, TimeProvider time, ILogger<SpoolShipper> logger) : BackgroundService
+    TurnSpool spool, LeaseKeeper leases, ContinuityClient continuity, AccountsClient accounts, TimeProvider time, ILogger<SpoolShipper> logger) : BackgroundService
 {
     // A turn that ends alone pays for two calls and two transactions; those that end within this time share them. Slots wait as long, so it is short.
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastRound = TimeSpan.FromSeconds(4);
+
+    private Destination[] _destinations = [];
 
     /// <summary>Ships what is left, as far as the services are there; the rest is found at the next start.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -25,7 +27,7 @@ internal sealed partial class SpoolShipper(
         bound.CancelAfter(LastRound);
         try
         {
-            await ShipAllAsync(bound.Token);
+            await Task.WhenAll(_destinations.Select(destination => ShipAsync(destination, bound.Token)));
         }
         catch (OperationCanceledException)
         {
@@ -35,70 +37,52 @@ internal sealed partial class SpoolShipper(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (backlog.ReadLeftBehind() is > 0 and var cut)
+        var cut = spool.FindCut();
+        if (cut.Count > 0)
         {
-            LogCut(cut);
+            LogCut(cut.Count);
         }
+        _destinations =
+        [
+            new("continuity", ContinuityRoutes.MaxRows, LogAsync, new SpoolBacklog(spool, cut, concerns: _ => true, isDue: _ => true)),
+            // A turn that was never given an account has nothing to settle. One that was is settled only after its slot was given back: upstream
+            // may still be at work for a moment after the terminal event, and another turn in that slot would be one too many.
+            new("accounts", AccountsRoutes.MaxTurns, SettleAsync, new SpoolBacklog(spool, cut, row => row.AccountId is not null, row => !leases.IsHeld(row.Id))),
+        ];
+        // The first to end has failed, and is not to fail unseen.
+        await await Task.WhenAny(_destinations.Select(destination => ServeAsync(destination, stoppingToken)));
+    }
+
+    private async Task ServeAsync(Destination destination, CancellationToken cancellationToken)
+    {
         while (true)
         {
-            await ShipAllAsync(stoppingToken);
-            await spool.WaitAsync(stoppingToken);
-            await Task.Delay(Gather, time, stoppingToken);
+            await ShipAsync(destination, cancellationToken);
+            await destination.Backlog.WaitAsync(cancellationToken);
+            await Task.Delay(Gather, time, cancellationToken);
         }
     }
 
-    private async Task ShipAllAsync(CancellationToken cancellationToken)
+    private async Task ShipAsync(Destination destination, CancellationToken cancellationToken)
     {
         var pause = FirstPause;
-        while (true)
+        while (destination.Backlog.Next(destination.Most) is { Count: > 0 } turns)
         {
-            backlog.Read();
-            var rows = backlog.Unlogged(ContinuityRoutes.MaxRows);
-            var turns = backlog.Unsettled(AccountsRoutes.MaxTurns);
-            if (rows.Count == 0 && turns.Count == 0)
+            if (await destination.SendAsync([.. turns.Select(turn => turn.Row)], cancellationToken))
             {
-                return;
-            }
-            var logging = LogAsync(rows, cancellationToken);
-            var settling = SettleAsync(turns, cancellationToken);
-            var (isLogged, isSettled) = (await logging, await settling);
-            backlog.RemoveFinished();
-            if (isLogged && isSettled)
-            {
+                destination.Backlog.Acknowledge(turns);
                 pause = FirstPause;
                 continue;
             }
-            LogPostponed(isLogged ? turns.Count : rows.Count, isLogged ? "accounts" : "continuity");
+            LogPostponed(turns.Count, destination.Service);
             await Task.Delay(pause, time, cancellationToken);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
 
-    private async Task<bool> LogAsync(IReadOnlyList<EndedTurn> turns, CancellationToken cancellationToken)
-    {
-        if (turns.Count > 0 && !await continuity.TakeInAsync([.. turns.Select(turn => turn.Row)], cancellationToken))
-        {
-            return false;
-        }
-        foreach (var turn in turns)
-        {
-            turn.IsLogged = true;
-        }
-        return true;
-    }
+    private Task<bool> LogAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => continuity.TakeInAsync(rows, cancellationToken);
 
-    private async Task<bool> SettleAsync(IReadOnlyList<EndedTurn> turns, CancellationToken cancellationToken)
-    {
-        if (turns.Count > 0 && !await accounts.SettleAsync([.. turns.Select(turn => SettlementOf(turn.Row))], cancellationToken))
-        {
-            return false;
-        }
-        foreach (var turn in turns)
-        {
-            turn.IsSettled = true;
-        }
-        return true;
-    }
+    private Task<bool> SettleAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => accounts.SettleAsync([.. rows.Select(SettlementOf)], cancellationToken);
 
     private static SettledTurn SettlementOf(RequestLogRow row) => new(
         row.Id, row.ApiKeyId, row.AccountId!, row.Model, row.Status, row.RequestedAt + TimeSpan.FromMilliseconds(row.DurationMs), row.UsageEstimated,
@@ -107,9 +91,11 @@ internal sealed partial class SpoolShipper(
     [LoggerMessage(401, LogLevel.Warning, "{Turns} turns were running when this edge ended last time; they are logged as cut")]
     private partial void LogCut(int turns);
 
-    [LoggerMessage(402, LogLevel.Warning, "{Rows} turns wait in the spool: the {Service} service does not take them")]
-    private partial void LogPostponed(int rows, string service);
+    [LoggerMessage(402, LogLevel.Warning, "{Turns} turns wait in the spool: the {Service} service does not take them")]
+    private partial void LogPostponed(int turns, string service);
 
     [LoggerMessage(403, LogLevel.Warning, "Stopping with turns in the spool; they are shipped at the next start")]
     private partial void LogKept();
+
+    private sealed record Destination(string Service, int Most, Func<IReadOnlyList<RequestLogRow>, CancellationToken, Task<bool>> SendAsync, SpoolBacklog Backlog);
 }

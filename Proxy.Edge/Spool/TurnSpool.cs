@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
@@ -17,50 +17,45 @@ internal sealed partial class TurnSpool : IDisposable
     private readonly string _directory;
     private readonly long _maxBytes;
     private readonly FileStream _lock;
-    private readonly Channel<bool> _written = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly ILogger<TurnSpool> _logger;
+    private readonly IReadOnlyList<SpoolSegment> _leftBehind;
+    private ImmutableArray<SpoolSegment> _segments = [];
+    private ImmutableArray<Channel<bool>> _watchers = [];
     private long _pendingBytes;
     private int _nextNumber;
     private int _rotating;
     private volatile SpoolSegment _current;
-
-    private readonly ILogger<TurnSpool> _logger;
 
     public TurnSpool(IOptions<EdgeOptions> options, ILogger<TurnSpool> logger)
     {
         _logger = logger;
         _directory = options.Value.SpoolDirectory;
         _maxBytes = options.Value.SpoolMaxBytes;
-        Directory.CreateDirectory(_directory);
         try
         {
+            Directory.CreateDirectory(_directory);
             _lock = new FileStream(Path.Combine(_directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new InvalidOperationException($"Edge:SpoolDirectory '{_directory}' is in use by another edge, or cannot be written.", exception);
         }
         foreach (var path in Directory.EnumerateFiles(_directory, Pattern).Order(StringComparer.Ordinal))
         {
-            var left = SpoolSegment.OpenSealed(path);
+            var left = SpoolSegment.OpenSealed(path, order: _segments.Length);
             _pendingBytes += left.Length;
-            Sealed.Enqueue(left);
+            _segments = _segments.Add(left);
             _nextNumber = Math.Max(_nextNumber, int.TryParse(Path.GetFileNameWithoutExtension(path), out var number) ? number + 1 : 0);
         }
-        LeftBehind = Sealed.Count;
-        _current = NewSegment();
+        _leftBehind = _segments;
+        _current = AddSegment();
     }
-
-    /// <summary>How many segments an earlier process has left.</summary>
-    public int LeftBehind { get; }
 
     /// <summary>True when no more turns may begin.</summary>
     public bool IsFull => Interlocked.Read(ref _pendingBytes) > _maxBytes;
 
-    /// <summary>Segments that get no more lines, oldest first. Only the shipper takes from it.</summary>
-    public ConcurrentQueue<SpoolSegment> Sealed { get; } = new();
-
-    /// <summary>The segment being written; only the shipper reads from it.</summary>
-    public SpoolSegment Current => _current;
+    /// <summary>Segments with turns that are not acknowledged, oldest first; the last one is being written.</summary>
+    public ImmutableArray<SpoolSegment> Segments => _segments;
 
     /// <summary>Keeps what a turn's row is if the edge dies before its end.</summary>
     /// <exception cref="IOException">The disk fails: the turn must not begin.</exception>
@@ -81,22 +76,54 @@ internal sealed partial class TurnSpool : IDisposable
     }
 
     /// <summary>There is something to ship.</summary>
-    public void Wake() => _written.Writer.TryWrite(true);
-
-    /// <summary>Waits until there was something to ship since the last call.</summary>
-    public async ValueTask WaitAsync(CancellationToken cancellationToken) => await _written.Reader.ReadAsync(cancellationToken);
-
-    /// <summary>Removes a segment whose turns are all acknowledged.</summary>
-    public void Remove(SpoolSegment segment)
+    public void Wake()
     {
+        foreach (var watcher in _watchers)
+        {
+            watcher.Writer.TryWrite(true);
+        }
+    }
+
+    /// <summary>A channel that says when there is something to ship. All who watch must release a segment before it is removed.</summary>
+    public Channel<bool> Watch()
+    {
+        var watcher = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        ImmutableInterlocked.Update(ref _watchers, watchers => watchers.Add(watcher));
+        return watcher;
+    }
+
+    /// <summary>Turns that an earlier process has begun and not ended: they were cut by its death.</summary>
+    public IReadOnlySet<Guid> FindCut()
+    {
+        var began = new HashSet<Guid>();
+        var ended = new HashSet<Guid>();
+        foreach (var reader in _leftBehind.Select(segment => new SegmentReader(segment)))
+        {
+            while (reader.Read() is { Count: > 0 } records)
+            {
+                began.UnionWith(records.Select(record => record.Began?.Id).OfType<Guid>());
+                ended.UnionWith(records.Select(record => record.Ended?.Id).OfType<Guid>());
+            }
+        }
+        began.ExceptWith(ended);
+        return began;
+    }
+
+    /// <summary>A watcher is done with a segment; the last one removes it.</summary>
+    public void Release(SpoolSegment segment)
+    {
+        if (segment.Release() < _watchers.Length)
+        {
+            return;
+        }
+        ImmutableInterlocked.Update(ref _segments, segments => segments.Remove(segment));
         Interlocked.Add(ref _pendingBytes, -segment.Length);
         segment.Delete();
     }
 
     public void Dispose()
     {
-        _current.Dispose();
-        foreach (var segment in Sealed)
+        foreach (var segment in Segments)
         {
             segment.Dispose();
         }
@@ -107,12 +134,20 @@ internal sealed partial class TurnSpool : IDisposable
     {
         var line = record.ToLine();
         Interlocked.Add(ref _pendingBytes, line.Length);
-        SpoolSegment segment;
-        do
+        var segment = _current;
+        try
         {
-            segment = _current;
+            while (!segment.TryAppend(line))
+            {
+                segment = _current;
+            }
         }
-        while (!segment.TryAppend(line));
+        catch (IOException)
+        {
+            // It has left a hole, behind which nothing is read while the segment is being written.
+            Rotate(segment);
+            throw;
+        }
         if (segment.Length > SegmentBytes)
         {
             Rotate(segment);
@@ -126,16 +161,30 @@ internal sealed partial class TurnSpool : IDisposable
         {
             return;
         }
-        if (ReferenceEquals(full, _current))
+        try
         {
-            _current = NewSegment();
-            full.Seal();
-            Sealed.Enqueue(full);
+            if (ReferenceEquals(full, _current))
+            {
+                _current = AddSegment();
+                full.Seal();
+            }
         }
-        Volatile.Write(ref _rotating, 0);
+        catch (IOException)
+        {
+            // The full one takes more; the next writer tries again.
+        }
+        finally
+        {
+            Volatile.Write(ref _rotating, 0);
+        }
     }
 
-    private SpoolSegment NewSegment() => SpoolSegment.Create(Path.Combine(_directory, $"{_nextNumber++:D9}.spool"));
+    private SpoolSegment AddSegment()
+    {
+        var segment = SpoolSegment.Create(Path.Combine(_directory, $"{_nextNumber++:D9}.spool"), Segments.IsEmpty ? 0 : Segments[^1].Order + 1);
+        ImmutableInterlocked.Update(ref _segments, segments => segments.Add(segment));
+        return segment;
+    }
 
     [LoggerMessage(400, LogLevel.Error, "The end of turn {TurnId} could not be kept on disk (0x{HResult:x8}); its row will say cut")]
     private partial void LogNotKept(Guid turnId, int hResult);

@@ -42,7 +42,11 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
             return;
         }
         var row = RowOf(turn, status, httpStatus);
-        spool.End(row);
+        // What never began must not fill what is full already.
+        if (turn.Account is not null || !spool.IsFull)
+        {
+            spool.End(row);
+        }
         telemetry.End(turn, status, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
             new TokenUsage(row.InputTokens ?? 0, row.CachedInputTokens ?? 0, row.OutputTokens ?? 0, row.ReasoningTokens ?? 0, row.TotalTokens ?? 0));
     }

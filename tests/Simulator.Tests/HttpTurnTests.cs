@@ -133,7 +133,7 @@ public sealed class HttpTurnTests : IAsyncLifetime
         var events = Client.Events(await _client.StreamAsync(new { model = "m", stream = true, input = "list" }));
         var call = events.Single(e => e.Type() == "response.output_item.done").GetProperty("item");
 
-        Assert.Equal(("function_call", "exec_command", """{"cmd":"ls -l"}"""), (call.Type(), call.Text("name"), call.Text("arguments")));
+        Assert.Equal(("function_call", "exec_command", """{"cmd":"ls -l","login":false}"""), (call.Type(), call.Text("name"), call.Text("arguments")));
         Assert.Equal(call.Text("arguments"), string.Concat(events.Select(e => e.Text("delta"))));
         var answer = await _client.JsonAsync(new
         {
