@@ -40,8 +40,8 @@ public sealed class SpoolTests
         await shipping.ShipAsync();
         await shipping.EverythingIsShippedAsync(rows: 3, settled: 3);
         Assert.Equal(
-            [(cut[0].Id, "cut"), (cut[1].Id, "cut"), (ended.Id, "incomplete")],
-            shipping.Continuity.Rows.Select(row => (row.Id, row.Status)).OrderBy(row => row.Status).ThenBy(row => row.Id));
+            new Dictionary<Guid, string> { [cut[0].Id] = "cut", [cut[1].Id] = "cut", [ended.Id] = "incomplete" },
+            shipping.Continuity.Rows.ToDictionary(row => row.Id, row => row.Status));
         shipping.Spool.End(next with { Status = TurnStatus.Success });
         await shipping.EverythingIsShippedAsync(rows: 4, settled: 4);
     }
