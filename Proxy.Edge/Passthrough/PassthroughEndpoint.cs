@@ -28,10 +28,12 @@ internal sealed class PassthroughEndpoint(
         }
         PooledBody? body = null;
         var request = new TurnRequest();
-        if (HasJsonBody(context.Request))
+        var hasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
+        if (hasBody && !IsUpload(context.Request))
         {
+            // Whatever its type says: an id in a body that upstream reads must have been checked.
             (body, error) = await bodies.ReadAsync(context.Request);
-            if (body is not null)
+            if (body is { Length: > 0 })
             {
                 (var scanned, error) = TurnRequestScanner.Scan(body.Span);
                 request = scanned ?? request;
@@ -54,6 +56,7 @@ internal sealed class PassthroughEndpoint(
     private async Task<ApiError?> ForwardAsync(HttpContext context, PassthroughRoute route, string path, Caller caller, TurnRequest request, PooledBody? body)
     {
         var turn = journal.Accept(request, caller, TurnScope.Of(context.Request.Headers, request), Surfaces.HttpJson, body?.Length ?? 0, route.Kind);
+        using var activity = turn.Activity;
         var (account, error) = await FindAccountAsync(context, route, turn);
         if (account is null)
         {
@@ -75,12 +78,13 @@ internal sealed class PassthroughEndpoint(
         {
             return null;
         }
+        error = Explain(context, failure);
         if (isMinting)
         {
-            await events.EndAsync(turn, Errors.UpstreamFailedAfterSend, wasSent: true);
+            await events.EndAsync(turn, error, wasSent: !ReferenceEquals(error, Errors.UpstreamUnreachable));
         }
         context.Response.Headers.Clear();
-        return Explain(failure);
+        return error;
     }
 
     private async Task<(AdmittedAccount? Account, ApiError? Error)> FindAccountAsync(HttpContext context, PassthroughRoute route, Turn turn)
@@ -91,15 +95,19 @@ internal sealed class PassthroughEndpoint(
         if (owner is null)
         {
             // GET and DELETE of another key's response are 404, where a turn that continues it is told 400.
-            return (null, error!.Code == Errors.PreviousResponseNotFoundCode ? Errors.IdNotFound(named[0].Kind, named[0].Id) : error);
+            return (null, named is [var id] && error == OwnerRoute.NotFound(id) ? Errors.IdNotFound(id.Kind, id.Id) : error);
         }
         if (route.Use == RouteUse.Owned && owner.Domain is null && continuity.Value.UnknownIds == UnknownIds.Refuse)
         {
             return (null, Errors.IdNotFound(named[0].Kind, named[0].Id));
         }
-        if (route.Use == RouteUse.Lists && (await accounts.ListOpenAsync(turn.Caller.KeyId, context.RequestAborted))?.SoleKey != true)
+        if (route.Use == RouteUse.Lists)
         {
-            return (null, Errors.NeedsSoleKey);
+            var open = await accounts.ListOpenAsync(turn.Caller.KeyId, context.RequestAborted);
+            if (open?.SoleKey != true)
+            {
+                return (null, open is null ? Errors.ServiceUnavailable("accounts") : Errors.NeedsSoleKey);
+            }
         }
         var response = await accounts.AdmitAsync(new AdmissionRequest(
             turn.Id, AdmissionPurpose.Request, turn.Caller.KeyId, turn.Request.Model, owner.Domain, owner.PreferredAccountId, null, NeedsWebSockets: false, WaitMs: 0),
@@ -109,14 +117,17 @@ internal sealed class PassthroughEndpoint(
             : (null, Refusals.Explain(response?.Refusal, turn.Request.Model, time.GetUtcNow()));
     }
 
-    private static bool HasJsonBody(HttpRequest request) =>
-        request.ContentType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true && (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0);
+    private static bool IsUpload(HttpRequest request) => request.ContentType?.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase) == true;
 
-    private static ApiError Explain(ForwarderError failure) => failure switch
+    private ApiError Explain(HttpContext context, ForwarderError failure) => failure switch
     {
         ForwarderError.RequestTimedOut => Errors.UpstreamTimeout,
-        ForwarderError.Request => Errors.UpstreamUnreachable,
-        ForwarderError.RequestBodyClient => Errors.TooLarge(long.MaxValue),
+        ForwarderError.RequestBodyClient => Errors.TooLarge(options.Value.MaxUploadBytes),
+        // Asking again does no harm.
+        ForwarderError.Request when !HttpMethods.IsPost(context.Request.Method) || WasNotSent(context) => Errors.UpstreamUnreachable,
         _ => Errors.UpstreamFailedAfterSend,
     };
+
+    private static bool WasNotSent(HttpContext context) =>
+        context.GetForwarderErrorFeature()?.Exception is HttpRequestException exception && UpstreamRequests.WasNotSent(exception);
 }
