@@ -53,7 +53,7 @@ public sealed class PassthroughTests
     [Fact]
     public async Task Unknown_ids_are_tried_where_that_is_switched_on()
     {
-        await using var edge = await RunningEdge.StartAsync(null, "Edge:TryUnknownIds=true");
+        await using var edge = await RunningEdge.StartAsync(null, "Continuity:UnknownIds=Try");
         Assert.Equal(404, (await SendAsync(edge, "GET", "/v1/responses/resp_x")).Status);
         Assert.Single(edge.Sim.Recorded.All);
     }
