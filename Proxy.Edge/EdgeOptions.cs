@@ -32,11 +32,11 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(1 << 20, 1L << 40)]
     public long SpoolMaxBytes { get; set; } = 256L << 20;
 
-    /// <summary>A request body or frame as it comes over the wire. Default 64 MiB.</summary>
+    /// <summary>A request body as it comes over the wire. Default 64 MiB.</summary>
     [Range(1 << 10, 1 << 30)]
     public int MaxRequestBytes { get; set; } = 64 << 20;
 
-    /// <summary>A body after decompression. Default 128 MiB.</summary>
+    /// <summary>A body after decompression, or a frame. Default 128 MiB.</summary>
     [Range(1 << 10, 1 << 30)]
     public int MaxDecompressedBytes { get; set; } = 128 << 20;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Proxy.Continuity.Contracts;
+using Proxy.Edge.Spool;
 using Proxy.Edge.Tests.Fixture;
 using Testing;
 
@@ -107,6 +108,20 @@ public sealed class SpoolTests
         Assert.Equal(written.SelectMany(ids => ids).Order(), shipping.Continuity.Rows.Select(row => row.Id).Order());
         Assert.Equal(written.SelectMany(ids => ids).Order(), shipping.Accounts.Settled.Select(turn => turn.TurnId).Order());
         Assert.True(most >= 2, "The segments did not rotate.");
+    }
+
+    // Whoever reads it to its end removes it: a line that came later would go with it.
+    [Fact]
+    public async Task A_sealed_segment_takes_no_more()
+    {
+        await using var shipping = await ShippingSpool.StartAsync();
+        using var segment = SpoolSegment.Create(Path.Combine(shipping.Directory, "x"), order: 0);
+        Assert.True(segment.TryAppend("a\n"u8));
+        Assert.False(segment.IsQuiet);
+        segment.Seal();
+        Assert.True(segment.IsQuiet);
+        Assert.False(segment.TryAppend("b\n"u8));
+        Assert.Equal(2, segment.Length);
     }
 
     [Fact]
