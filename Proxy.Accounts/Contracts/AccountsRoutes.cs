@@ -8,6 +8,7 @@ internal static class AccountsRoutes
 {
     public const string CheckKey = "/internal/keys/check";
     public const string Admit = "/internal/admissions";
+    public const string Abandon = "/internal/admissions/abandon";
     public const string Renew = "/internal/leases/renew";
     public const string Settle = "/internal/turns/settle";
     public const string Mark = "/internal/accounts/mark";
@@ -29,6 +30,7 @@ internal static class AccountsRoutes
 [JsonSerializable(typeof(CheckedKey))]
 [JsonSerializable(typeof(AdmissionRequest))]
 [JsonSerializable(typeof(AdmissionResponse))]
+[JsonSerializable(typeof(AbandonRequest))]
 [JsonSerializable(typeof(RenewRequest))]
 [JsonSerializable(typeof(RenewResponse))]
 [JsonSerializable(typeof(SettleRequest))]

@@ -91,6 +91,9 @@ internal enum RefusalReason
 /// <param name="Until">When it is worth asking again, where that is known.</param>
 internal sealed record AdmissionRefusal(RefusalReason Reason, DateTimeOffset? Until);
 
+/// <summary>POST <see cref="AccountsRoutes.Abandon"/>: the turn is not waited for any more; what it may hold is free.</summary>
+internal sealed record AbandonRequest(Guid TurnId);
+
 /// <summary>One held slot.</summary>
 internal sealed record SlotLease(Guid TurnId, string AccountId);
 

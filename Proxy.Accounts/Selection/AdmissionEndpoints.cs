@@ -13,6 +13,7 @@ internal static class AdmissionEndpoints
     {
         app.MapPost(AccountsRoutes.CheckKey, CheckKeyAsync);
         app.MapPost(AccountsRoutes.Admit, AdmitAsync);
+        app.MapPost(AccountsRoutes.Abandon, AbandonAsync);
         app.MapPost(AccountsRoutes.Renew, RenewAsync);
         app.MapPost(AccountsRoutes.Mark, MarkAsync);
         app.MapGet(AccountsRoutes.OpenAccounts, ListOpenAsync);
@@ -38,6 +39,23 @@ internal static class AdmissionEndpoints
         try
         {
             return TypedResults.Ok(await admissions.AdmitAsync(request, cancellationToken));
+        }
+        catch (Exception exception) when (IsStoreAway(exception))
+        {
+            return TypedResults.StatusCode(StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static async Task<Results<NoContent, StatusCodeHttpResult>> AbandonAsync(AbandonRequest request, SlotLeases slots, SlotWaiters waiters)
+    {
+        try
+        {
+            if (await slots.FindAsync(request.TurnId) is { } lease)
+            {
+                await slots.ReleaseAsync([lease]);
+                waiters.Freed([lease.AccountId]);
+            }
+            return TypedResults.NoContent();
         }
         catch (Exception exception) when (IsStoreAway(exception))
         {

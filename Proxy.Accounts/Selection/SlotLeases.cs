@@ -99,6 +99,13 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
             [.. all.Select(lease => (RedisValue)lease.TurnId.ToString("N"))]);
     }
 
+    /// <summary>The slot a turn holds, or null.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task<SlotLease?> FindAsync(Guid turnId) =>
+        (string?)await redis.GetDatabase().HashGetAsync(Reservations, turnId.ToString("N")) is { } kept && Split(kept).AccountId is { } accountId
+            ? new SlotLease(turnId, accountId)
+            : null;
+
     /// <summary>Turns whose lease ended at least <paramref name="ago"/>: (turn, account, reservation), at most <paramref name="most"/>.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<IReadOnlyList<(Guid TurnId, string? AccountId, string Reservation)>> FindExpiredAsync(TimeSpan ago, int most)
@@ -107,9 +114,8 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
         var found = new List<(Guid, string?, string)>(answer.Length / 2);
         for (var index = 0; index + 1 < answer.Length; index += 2)
         {
-            var kept = (string)answer[index + 1]!;
-            var bar = kept.IndexOf('|', StringComparison.Ordinal);
-            found.Add((Guid.ParseExact((string)answer[index]!, "N"), bar < 0 ? null : kept[SlotsPrefix.Length..bar], kept[(bar + 1)..]));
+            var (accountId, reservation) = Split((string)answer[index + 1]!);
+            found.Add((Guid.ParseExact((string)answer[index]!, "N"), accountId, reservation));
         }
         return found;
     }
@@ -117,6 +123,13 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// <summary>Forgets a lease whose account is not known any more.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
     public Task ForgetAsync(Guid turnId) => redis.GetDatabase().SortedSetRemoveAsync(Leases, turnId.ToString("N"));
+
+    // accounts:{pool}:slots:<account>|{"KeyId":...}   as admit.lua keeps it; empty where Redis has lost it
+    private static (string? AccountId, string Reservation) Split(string kept)
+    {
+        var bar = kept.IndexOf('|', StringComparison.Ordinal);
+        return (bar < 0 ? null : kept[SlotsPrefix.Length..bar], kept[(bar + 1)..]);
+    }
 
     private Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values) =>
         redis.GetDatabase().ScriptEvaluateAsync(script, keys, values);

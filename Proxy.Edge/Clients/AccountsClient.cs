@@ -25,6 +25,16 @@ internal sealed class AccountsClient(HttpClient http)
         return await response.TryReadAsync(AccountsJson.Default.AdmissionResponse, cancellationToken);
     }
 
+    /// <summary>
+    /// Gives back what a turn may hold that stopped waiting for its admission. Whoever waited has gone, so this has a bound of its own; if it
+    /// fails, the lease ends by itself.
+    /// </summary>
+    public async Task AbandonAsync(Guid turnId)
+    {
+        using var _ = await http.TryPostAsync(
+            AccountsRoutes.Abandon, new AbandonRequest(turnId), AccountsJson.Default.AbandonRequest, ShortBound, mayRepeat: true, CancellationToken.None);
+    }
+
     /// <summary>The leases that were lost, or null when the service does not answer.</summary>
     public async Task<RenewResponse?> RenewAsync(IReadOnlyList<SlotLease> leases, CancellationToken cancellationToken)
     {

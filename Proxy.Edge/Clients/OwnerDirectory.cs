@@ -33,7 +33,7 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
             return new ResolveResponse(owners!, scopeAccount);
         }
 
-        var response = await continuity.ResolveAsync(new ResolveRequest(keyId, needsScope ? scope : null, missing), cancellationToken);
+        var response = await AskAsync(keyId, needsScope ? scope : null, missing, cancellationToken);
         if (response is null)
         {
             // A preference that could not be asked for is no reason to refuse a turn.
@@ -58,6 +58,26 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
         {
             cache.Set(ScopeKey(owner.KeyId, scope), owner.AccountId, Entry(ScopeLifetime));
         }
+    }
+
+    // The service takes so many ids in one call.
+    private async Task<ResolveResponse?> AskAsync(string keyId, string? scope, List<OwnedId> ids, CancellationToken cancellationToken)
+    {
+        var owners = new List<ResolvedOwner>(ids.Count);
+        string? scopeAccountId = null;
+        do
+        {
+            var next = ids.Skip(owners.Count).Take(ContinuityRoutes.MaxIds).ToArray();
+            if (await continuity.ResolveAsync(new ResolveRequest(keyId, owners.Count == 0 ? scope : null, next), cancellationToken) is not { } response
+                || response.Owners.Count != next.Length)
+            {
+                return null;
+            }
+            owners.AddRange(response.Owners);
+            scopeAccountId ??= response.ScopeAccountId;
+        }
+        while (owners.Count < ids.Count);
+        return new ResolveResponse(owners, scopeAccountId);
     }
 
     private static ResolvedOwner Answer(OwnedId id, OwnerRecord owner, string keyId) =>

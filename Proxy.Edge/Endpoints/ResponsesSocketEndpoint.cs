@@ -3,7 +3,6 @@ using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
-using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;

@@ -56,7 +56,6 @@ internal sealed class PassthroughEndpoint(
     private async Task<ApiError?> ForwardAsync(HttpContext context, PassthroughRoute route, string path, Caller caller, TurnRequest request, PooledBody? body)
     {
         var turn = journal.Accept(request, caller, TurnScope.Of(context.Request.Headers, request), Surfaces.HttpJson, body?.Length ?? 0, route.Kind);
-        using var activity = turn.Activity;
         var (account, error) = await FindAccountAsync(context, route, turn);
         if (account is null)
         {

@@ -41,9 +41,11 @@ internal static class HeaderPolicy
     /// <summary>Copies what goes upstream, but for the headers named.</summary>
     public static void CopyUpstream(IHeaderDictionary from, HttpRequestMessage to, params ReadOnlySpan<string> except)
     {
+        // RFC 9110 section 7.6.1: so are those that Connection names.
+        var ofTheConnection = from.GetCommaSeparatedValues("Connection");
         foreach (var (name, values) in from)
         {
-            if (!GoesUpstream(name) || Contains(except, name))
+            if (!GoesUpstream(name) || Contains(except, name) || Contains(ofTheConnection, name))
             {
                 continue;
             }

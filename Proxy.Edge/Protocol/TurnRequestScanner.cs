@@ -14,7 +14,7 @@ namespace Proxy.Edge.Protocol;
 internal static class TurnRequestScanner
 {
     private const int MaxIdLength = 512;
-    private const int MaxFileIds = 50;
+    private const int MaxFileIds = 500;
     private const int MaxDepth = 256;
 
     /// <summary>The scanned request, or the error to answer.</summary>

@@ -5,14 +5,12 @@ internal static class WireHeaders
 {
     public const string RequestId = "x-request-id";
     public const string Continuity = "x-continuity";
-    public const string TurnState = "x-codex-turn-state";
     public const string ThreadId = "thread-id";
     public const string SessionId = "session-id";
     public const string LegacySessionId = "session_id";
     public const string CodexSessionId = "x-codex-session-id";
     public const string CodexConversationId = "x-codex-conversation-id";
     public const string AzureKey = "api-key";
-    public const string RetryAfterMs = "retry-after-ms";
 }
 
 /// <summary>Types of client frames and upstream events that the edge acts on; all others pass.</summary>

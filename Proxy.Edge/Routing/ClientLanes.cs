@@ -17,12 +17,12 @@ internal sealed class ClientLanes(Func<SocketTurn, Task> run)
         {
             return (null, Errors.InvalidStreamId);
         }
-        var name = streamId ?? SocketRouter.DefaultLane;
+        var name = streamId ?? Lane.Default;
         if (_lanes.TryGetValue(name, out var known))
         {
             return (known.Lane, null);
         }
-        if (streamId is not null && _lanes.Keys.Count(other => other != SocketRouter.DefaultLane) >= MaxNamed)
+        if (streamId is not null && _lanes.Keys.Count(other => other != Lane.Default) >= MaxNamed)
         {
             return (null, Errors.TooManyLanes(MaxNamed));
         }

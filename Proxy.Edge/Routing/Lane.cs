@@ -8,6 +8,9 @@ namespace Proxy.Edge.Routing;
 /// </summary>
 internal sealed class Lane(Func<SocketTurn, Task> run)
 {
+    /// <summary>The lane of frames without a <c>stream_id</c>.</summary>
+    public const string Default = "";
+
     private const int MaxQueued = 64;
 
     private readonly Channel<SocketTurn> _queue = Channel.CreateBounded<SocketTurn>(

@@ -2,7 +2,6 @@ using System.Net.WebSockets;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Callers;
-using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Upstream;
@@ -20,9 +19,6 @@ internal sealed record SocketServices(
 /// </summary>
 internal sealed partial class SocketRouter : IDisposable
 {
-    /// <summary>The lane of frames without a <c>stream_id</c>.</summary>
-    public const string DefaultLane = "";
-
     private const int MaxInFlight = 16;
     private static readonly TimeSpan GoodbyeBound = TimeSpan.FromSeconds(2);
 
@@ -56,9 +52,9 @@ internal sealed partial class SocketRouter : IDisposable
             _links.Adopt(first.Account, first.Socket);
             _currentAccountId = first.Account.Id;
         }
+        var goodbye = SayGoodbyeAsync(stopping);
         try
         {
-            using var stop = stopping.Register(() => _ = CloseClientAsync("The gateway is shutting down; reconnect."));
             await ReceiveAllAsync();
         }
         catch (OperationCanceledException) when (_receiving.IsCancellationRequested)
@@ -68,6 +64,7 @@ internal sealed partial class SocketRouter : IDisposable
         finally
         {
             await _ended.CancelAsync();
+            await goodbye;
             await _lanes.CompleteAsync();
             await _links.WhenEndedAsync();
         }
@@ -138,7 +135,7 @@ internal sealed partial class SocketRouter : IDisposable
     // Frames that are not turns (steering, and whatever comes next) go where their lane's turns go.
     private async Task PassAsync(TurnRequest request, PooledBody frame)
     {
-        if (_links.Find(_currentAccountId, request.StreamId ?? DefaultLane) is { } link)
+        if (_links.Find(_currentAccountId, request.StreamId ?? Lane.Default) is { } link)
         {
             await link.PassAsync(frame.Memory, _ended.Token);
         }
@@ -220,6 +217,17 @@ internal sealed partial class SocketRouter : IDisposable
         link.HoldsLocalIds && Volatile.Read(ref _runningTurns) == 0 && !_ended.IsCancellationRequested
             ? CloseClientAsync("Upstream connection ended; reconnect.")
             : Task.CompletedTask;
+
+    // When the edge stops before the client has left.
+    private async Task SayGoodbyeAsync(CancellationToken stopping)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, _ended.Token);
+        await Task.Delay(Timeout.InfiniteTimeSpan, _services.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!_ended.IsCancellationRequested)
+        {
+            await CloseClientAsync("The gateway is shutting down; reconnect.");
+        }
+    }
 
     // The client answers with its own Close frame, which ends the receiving; one that does not is cut off.
     private Task CloseClientAsync(string reason)

@@ -1,4 +1,4 @@
-using Proxy.Edge.Downstream;
+using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using ServiceDefaults.Http;
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
-using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using ServiceDefaults.Http;
@@ -13,8 +12,6 @@ namespace Proxy.Edge.Routing;
 /// <param name="lane">The only lane it carries, where the account has no lanes of its own; the lane's name is then ours to add and to take away.</param>
 internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client, AdmittedAccount account, string? lane, TurnEvents events)
 {
-    private const string DefaultLane = "";
-
     private readonly ConcurrentDictionary<string, SocketTurn> _active = new(StringComparer.Ordinal);
     private volatile bool _hasNamedLanes;
     private volatile bool _isAborted;
@@ -35,8 +32,8 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     /// <returns>Null, or why it could not be sent.</returns>
     public async Task<ApiError?> SendAsync(SocketTurn turn, CancellationToken cancellationToken)
     {
-        var laneName = turn.Turn.Request.StreamId ?? DefaultLane;
-        _hasNamedLanes |= laneName != DefaultLane;
+        var laneName = turn.Turn.Request.StreamId ?? Lane.Default;
+        _hasNamedLanes |= laneName != Lane.Default;
         _active[laneName] = turn;
         // The pump may have ended between the check and the entry; it looks at the entries after it has said so.
         if (_isClosed || !await upstream.SendAsync(FrameOf(turn), cancellationToken))
@@ -125,9 +122,9 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
 
     // Where there is only one lane, the event's need not be read.
     private SocketTurn? TurnOf(ReadOnlySpan<byte> json) =>
-        _active.GetValueOrDefault(lane ?? (_hasNamedLanes ? EventScanner.ReadStreamId(json) : null) ?? DefaultLane);
+        _active.GetValueOrDefault(lane ?? (_hasNamedLanes ? EventScanner.ReadStreamId(json) : null) ?? Lane.Default);
 
-    private void Forget(SocketTurn turn) => _active.TryRemove(new KeyValuePair<string, SocketTurn>(turn.Turn.Request.StreamId ?? DefaultLane, turn));
+    private void Forget(SocketTurn turn) => _active.TryRemove(new KeyValuePair<string, SocketTurn>(turn.Turn.Request.StreamId ?? Lane.Default, turn));
 
     private void EndAll(ApiError error)
     {

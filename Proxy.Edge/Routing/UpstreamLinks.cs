@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
-using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using ServiceDefaults.Http;
@@ -23,13 +22,13 @@ internal sealed partial class UpstreamLinks(
     private readonly SemaphoreSlim _opening = new(1);
 
     /// <summary>Takes over a socket that is open already, for the default lane.</summary>
-    public void Adopt(AdmittedAccount account, MessageSocket socket) => Link(account, KeyOf(account, SocketRouter.DefaultLane), socket);
+    public void Adopt(AdmittedAccount account, MessageSocket socket) => Link(account, KeyOf(account, Lane.Default), socket);
 
     /// <summary>The socket for a turn's account and lane, opened if need be; or why there is none.</summary>
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
     public async Task<(UpstreamLink? Link, ApiError? Error)> GetAsync(Turn turn, TurnDeadline deadline)
     {
-        var key = KeyOf(turn.Account!, turn.Request.StreamId ?? SocketRouter.DefaultLane);
+        var key = KeyOf(turn.Account!, turn.Request.StreamId ?? Lane.Default);
         if (!turn.Account!.Lanes)
         {
             return Find(key) is { } own ? (own, null) : await OpenAsync(turn, key, deadline);

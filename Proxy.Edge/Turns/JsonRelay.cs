@@ -1,13 +1,12 @@
 using System.Net;
 using Microsoft.Extensions.Options;
-using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
 
 /// <summary>Relays an answer that is one body: a JSON response, or an error. It is read whole, since the turn ends before the client has it.</summary>
-internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options) : IAnswerRelay
+internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, TimeProvider time) : IAnswerRelay
 {
     public async Task<ApiError?> RelayAsync(HttpContext context, Turn turn, HttpResponseMessage response, TurnDeadline deadline)
     {
@@ -40,7 +39,7 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
             return Errors.UpstreamRefusedCredential;
         }
         var facts = EventScanner.ReadFacts(body.Span);
-        await events.EndJsonAsync(turn, (int)response.StatusCode, facts, response.Headers.RetryAfter?.Delta);
+        await events.EndJsonAsync(turn, (int)response.StatusCode, facts, RetryAfterOf(response));
 
         context.Response.StatusCode = (int)response.StatusCode;
         HeaderPolicy.CopyDownstream(response, context.Response.Headers);
@@ -48,4 +47,8 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
         await context.Response.Body.WriteAsync(body.Memory, context.RequestAborted);
         return null;
     }
+
+    // Seconds, or a date.
+    private TimeSpan? RetryAfterOf(HttpResponseMessage response) =>
+        response.Headers.RetryAfter is { } hint ? hint.Delta ?? (hint.Date - time.GetUtcNow()) : null;
 }

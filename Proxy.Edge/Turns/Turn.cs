@@ -35,6 +35,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>Length of the request, for the estimate of a cut turn's usage.</summary>
     public int RequestBytes { get; init; }
 
+    /// <summary>The turn's span, from its admission on; requests that only pass have none.</summary>
     public Activity? Activity { get; set; }
 
     /// <summary>How the turn's account was found: which store knew the owner, or that there was none to find.</summary>

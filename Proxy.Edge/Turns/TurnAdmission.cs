@@ -15,12 +15,13 @@ internal sealed class TurnAdmission(
     /// <param name="currentAccountId">The account whose socket the client is on already: preferred where nothing is demanded.</param>
     public async Task<ApiError?> AdmitAsync(Turn turn, bool needsWebSockets, string? currentAccountId, CancellationToken cancellationToken)
     {
+        turn.Activity = telemetry.Begin(turn);
         var (route, error) = await ResolveAsync(turn, OwnerRoute.DemandsOf(turn.Request), cancellationToken);
         if (route is null)
         {
             return error;
         }
-        var response = await accounts.AdmitAsync(new AdmissionRequest(
+        var response = await LeaseAsync(new AdmissionRequest(
             turn.Id, AdmissionPurpose.Turn, turn.Caller.KeyId, turn.Request.Model, route.Domain,
             route.Domain is null ? currentAccountId ?? route.PreferredAccountId : route.PreferredAccountId,
             null, needsWebSockets, options.Value.AdmissionWaitSeconds * 1000), cancellationToken);
@@ -61,6 +62,20 @@ internal sealed class TurnAdmission(
             telemetry.Resolved(turn, route);
         }
         return (route, error);
+    }
+
+    private async Task<AdmissionResponse?> LeaseAsync(AdmissionRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await accounts.AdmitAsync(request, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The slot may have been leased meanwhile, and nobody else would give it back before its lease ends.
+            await accounts.AbandonAsync(request.TurnId);
+            throw;
+        }
     }
 
     private ApiError Explain(Turn turn, AdmissionRefusal? refusal)

@@ -24,7 +24,6 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
         now = new DateTimeOffset(now.Ticks - (now.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
         return new Turn(Guid.CreateVersion7(now), now, time.GetTimestamp(), request, caller, scope, surface)
         {
-            Activity = telemetry.Begin(request, surface),
             RequestBytes = requestBytes,
             MintedKind = mintedKind,
         };

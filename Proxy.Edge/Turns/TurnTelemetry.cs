@@ -33,14 +33,14 @@ internal sealed class TurnTelemetry : IDisposable
     }
 
     /// <summary>Begins the turn's span.</summary>
-    public Activity? Begin(TurnRequest request, string surface)
+    public Activity? Begin(Turn turn)
     {
-        var activity = _source.StartActivity($"chat {request.Model}", ActivityKind.Client);
+        var activity = _source.StartActivity($"chat {turn.Request.Model}", ActivityKind.Client);
         activity?.SetTag("gen_ai.operation.name", "chat");
         activity?.SetTag("gen_ai.provider.name", "openai");
-        activity?.SetTag("gen_ai.request.model", request.Model);
+        activity?.SetTag("gen_ai.request.model", turn.Request.Model);
         activity?.SetTag("openai.api.type", "responses");
-        activity?.SetTag("continuity.surface", surface);
+        activity?.SetTag("continuity.surface", turn.Surface);
         return activity;
     }
 

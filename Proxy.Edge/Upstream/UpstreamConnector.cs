@@ -3,7 +3,6 @@ using System.Net.WebSockets;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
-using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 
 namespace Proxy.Edge.Upstream;

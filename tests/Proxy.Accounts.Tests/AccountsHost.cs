@@ -86,6 +86,12 @@ internal sealed class AccountsHost : IAsyncDisposable
         return (await response.Content.ReadFromJsonAsync(AccountsJson.Default.AdmissionResponse, cancellationToken))!;
     }
 
+    public async Task<HttpStatusCode> AbandonAsync(Guid turn)
+    {
+        using var response = await Internal.PostAsJsonAsync(AccountsRoutes.Abandon, new AbandonRequest(turn), AccountsJson.Default.AbandonRequest);
+        return response.StatusCode;
+    }
+
     public async Task<HttpStatusCode> SettleAsync(params IReadOnlyList<SettledTurn> turns)
     {
         using var response = await Internal.PostAsJsonAsync(AccountsRoutes.Settle, new SettleRequest(turns), AccountsJson.Default.SettleRequest);

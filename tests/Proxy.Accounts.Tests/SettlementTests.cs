@@ -24,6 +24,22 @@ public sealed class SettlementTests : StoresTest
     }
 
     [Fact]
+    public async Task A_turn_that_nobody_waits_for_any_more_gives_its_slot_to_the_next()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main", """ "maxConcurrentTurns":1 """)));
+        var abandoned = Guid.CreateVersion7();
+        Assert.NotNull((await host.AdmitAsync(abandoned)).Account);
+        var waiting = host.AdmitAsync(Guid.CreateVersion7(), waitMs: 20_000);
+
+        Assert.Equal(HttpStatusCode.NoContent, await host.AbandonAsync(abandoned));
+        Assert.Equal(HttpStatusCode.NoContent, await host.AbandonAsync(abandoned));
+        Assert.Equal(HttpStatusCode.NoContent, await host.AbandonAsync(Guid.CreateVersion7()));
+
+        Assert.NotNull((await waiting).Account);
+        Assert.Equal(0, await Stores.Postgres.QueryAsync<long>("SELECT count(*) FROM turn_ledger"));
+    }
+
+    [Fact]
     public async Task Turns_settled_by_many_at_once_are_booked_once()
     {
         await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main")));

@@ -97,6 +97,12 @@ internal sealed class FakeAccounts : FakeService
             }
             await WriteAsync(context, answer, AccountsJson.Default.AdmissionResponse);
         });
+        MapInternal(app, AccountsRoutes.Abandon, AccountsJson.Default.AbandonRequest, (context, request) =>
+        {
+            _slots.TryRemove(request.TurnId, out _);
+            context.Response.StatusCode = 204;
+            return Task.CompletedTask;
+        });
         MapInternal(app, AccountsRoutes.Renew, AccountsJson.Default.RenewRequest, (context, request) =>
         {
             Renewals++;

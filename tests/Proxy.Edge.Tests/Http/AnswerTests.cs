@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Proxy.Accounts.Contracts;
+using Proxy.Continuity.Contracts;
 using Proxy.Edge.Tests.Fixture;
 using Simulator.Scripts;
 using Testing;
@@ -92,6 +93,25 @@ public sealed class AnswerTests
         Assert.False(response.Headers.Contains("x-should-retry"));
         Assert.Equal("refused", (await edge.RowAsync()).Status);
         await edge.NothingIsLeftAsync(turns: 1);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_while_its_turn_waits_for_a_slot_holds_none()
+    {
+        var answer = new TaskCompletionSource<AdmissionResponse?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Accounts.OnAdmit = request =>
+        {
+            edge.Accounts.Held[request.TurnId] = "leased, but never told";
+            return answer.Task;
+        });
+        using var leaving = new CancellationTokenSource();
+        var turn = edge.PostAsync(RunningEdge.Body(), cancellationToken: leaving.Token);
+        await Eventually.TrueAsync(() => edge.Accounts.Slots == 1);
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => turn);
+        await edge.NothingIsLeftAsync(turns: 1);
+        Assert.Equal("cancelled", (await edge.RowAsync()).Status);
+        answer.SetResult(null);
     }
 
     [Fact]
@@ -223,6 +243,30 @@ public sealed class AnswerTests
         var asked = Assert.Single(edge.Accounts.Asked);
         Assert.Equal((null, "acc-b"), (asked.Domain, asked.PreferredAccountId));
         Assert.Equal("b", Assert.Single(edge.Sim.Recorded.Turns).Account);
+    }
+
+    [Fact]
+    public async Task Every_one_of_many_files_is_checked()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        edge.Continuity.OnResolve = request => Task.FromResult<ResolveResponse?>(request.Ids.Count > ContinuityRoutes.MaxIds ? null : new ResolveResponse(
+            [.. request.Ids.Select(id => new ResolvedOwner(id, id.Id == "f149" ? OwnerOutcome.Foreign : OwnerOutcome.Unknown, null, null))], null));
+        var files = string.Join(',', Enumerable.Range(0, 150).Select(number => $$"""{"file_id":"f{{number}}"}"""));
+        using var response = await edge.PostAsync($$"""{"model":"m","input":[{{files}}]}""");
+        Assert.Equal(404, (int)response.StatusCode);
+        Assert.Contains("f149", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(edge.Sim.Recorded.Turns);
+    }
+
+    [Fact]
+    public async Task A_date_to_come_back_at_is_believed()
+    {
+        var until = TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(7);
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Then(
+            Status(429, """{"error":{"message":"m","type":"usage_limit_reached"} }""", ("retry-after", until.ToString("r"))))));
+        await edge.TurnAsync();
+        await Eventually.TrueAsync(() => !edge.Accounts.Marks.IsEmpty);
+        Assert.InRange((until - Assert.Single(edge.Accounts.Marks).Until).TotalSeconds, -2, 2);
     }
 
     [Theory]

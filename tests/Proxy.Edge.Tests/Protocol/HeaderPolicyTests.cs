@@ -61,7 +61,7 @@ public sealed class HeaderPolicyTests
     [Fact]
     public void Values_are_copied_as_they_came()
     {
-        var from = new HeaderDictionary { ["x-many"] = new(["a", "b"]), ["content-type"] = "application/json; odd", ["accept"] = "weird;;", ["x-skip"] = "1", ["cookie"] = "c" };
+        var from = new HeaderDictionary { ["x-many"] = new(["a", "b"]), ["content-type"] = "application/json; odd", ["accept"] = "weird;;", ["x-skip"] = "1", ["cookie"] = "c", ["connection"] = "close, X-Hop", ["x-hop"] = "1" };
         using var to = new HttpRequestMessage { Content = new ByteArrayContent([]) };
         HeaderPolicy.CopyUpstream(from, to, "X-Skip");
         Assert.Equal(["a", "b"], to.Headers.NonValidated["x-many"]);
@@ -69,5 +69,6 @@ public sealed class HeaderPolicyTests
         Assert.Equal("application/json; odd", to.Content.Headers.NonValidated["content-type"].ToString());
         Assert.False(to.Headers.Contains("x-skip"));
         Assert.False(to.Headers.Contains("cookie"));
+        Assert.False(to.Headers.Contains("x-hop"));
     }
 }

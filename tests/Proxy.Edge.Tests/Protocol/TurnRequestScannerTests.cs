@@ -111,8 +111,8 @@ public sealed class TurnRequestScannerTests
     public void More_files_than_can_be_checked_are_refused()
     {
         static string Files(int count) => "{\"input\":[" + string.Join(',', Enumerable.Range(0, count).Select(number => $"{{\"file_id\":\"f{number}\"}}")) + "]}";
-        Assert.Equal(50, Accepted(Files(50)).FileIds.Count);
-        Assert.Equal((400, "invalid_value", "input"), (Refused(Files(51)).Status, Refused(Files(51)).Code, Refused(Files(51)).Param));
+        Assert.Equal(500, Accepted(Files(500)).FileIds.Count);
+        Assert.Equal((400, "invalid_value", "input"), (Refused(Files(501)).Status, Refused(Files(501)).Code, Refused(Files(501)).Param));
         Assert.Equal("invalid_value", Refused($$"""{"input":[{"file_id":"{{new string('x', 513)}}"}]}""").Code);
     }
 

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Proxy.Edge.Downstream;
+namespace Proxy.Edge.Protocol;
 
 /// <summary>Bytes in a rented buffer that grows as it is written. The one who has it returns it.</summary>
 internal sealed class PooledBody(int initialCapacity = 16 << 10) : IBufferWriter<byte>, IDisposable

@@ -1,6 +1,6 @@
 using System.Net.WebSockets;
 
-namespace Proxy.Edge.Downstream;
+namespace Proxy.Edge.Protocol;
 
 /// <summary>How receiving a message ended.</summary>
 internal enum MessageKind
@@ -16,7 +16,7 @@ internal enum MessageKind
 }
 
 /// <summary>
-/// Whole messages over a WebSocket. While no message comes, no buffer is held; sends of several tasks leave one after the other.
+/// Whole messages over a WebSocket, the client's or upstream's. Sends of several tasks leave one after the other.
 /// </summary>
 internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDisposable
 {
