@@ -1,4 +1,5 @@
 using AppHost.LocalRuntime.Processes;
+using Testing;
 using Testing.Processes;
 
 namespace AppHost.Tests;
@@ -30,7 +31,7 @@ public sealed class ChildProcessTests
     {
         var output = new CapturedOutput();
         using var child = Shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done", output);
-        await Eventual.HoldsAsync(() => output.Lines.Contains("up"), "the child is up");
+        await Eventually.TrueAsync(() => output.Lines.Contains("up"));
 
         Assert.Equal(0, await child.StopAsync(CancellationToken.None));
         Assert.Contains("bye", output.Lines);
@@ -41,11 +42,11 @@ public sealed class ChildProcessTests
     {
         var output = new CapturedOutput();
         using var child = Shell("trap '' TERM; sleep 300 & echo $!; while :; do sleep 0.02; done", output, grace: TimeSpan.FromMilliseconds(100));
-        await Eventual.HoldsAsync(() => output.Lines.Count == 1, "the child is up");
+        await Eventually.TrueAsync(() => output.Lines.Count == 1);
 
         Assert.Equal(128 + 9, await child.StopAsync(CancellationToken.None));
         var grandchild = int.Parse(output.Lines[0], System.Globalization.CultureInfo.InvariantCulture);
-        await Eventual.HoldsAsync(() => !ProcessSignals.IsRunning(grandchild), "the grandchild is gone");
+        await Eventually.TrueAsync(() => !ProcessSignals.IsRunning(grandchild));
     }
 
     [Fact]
@@ -56,7 +57,7 @@ public sealed class ChildProcessTests
 
         Assert.Equal(1, await child.Exited);
         var grandchild = int.Parse(output.Lines[0], System.Globalization.CultureInfo.InvariantCulture);
-        await Eventual.HoldsAsync(() => !ProcessSignals.IsRunning(grandchild), "the grandchild is gone");
+        await Eventually.TrueAsync(() => !ProcessSignals.IsRunning(grandchild));
     }
 
     private static ChildProcess Shell(

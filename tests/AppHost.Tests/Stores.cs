@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using Npgsql;
+using Testing;
 using Testing.Processes;
 
 namespace AppHost.Tests;
@@ -37,7 +38,7 @@ internal sealed record Stores(string Postgres, string Redis)
     private static string Resp(params string[] words) =>
         $"*{words.Length}\r\n" + string.Concat(words.Select(word => $"${word.Length}\r\n{word}\r\n"));
 
-    private Task WaitUntilServingAsync() => Eventual.HoldsAsync(() => Serving().GetAwaiter().GetResult(), "the stores serve");
+    private Task WaitUntilServingAsync() => Eventually.TrueAsync(Serving);
 
     private async Task<bool> Serving()
     {

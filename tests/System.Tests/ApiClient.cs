@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Testing;
 
 namespace WholeSystem;
 
@@ -130,25 +131,7 @@ public sealed class ApiSocket(ClientWebSocket socket) : IDisposable
     }
 
     /// <summary>The next message as JSON; null when the peer has closed.</summary>
-    public async Task<JsonNode?> ReceiveAsync()
-    {
-        using var limit = new CancellationTokenSource(Limit);
-        using var message = new MemoryStream();
-        var buffer = new byte[64 << 10];
-        while (true)
-        {
-            var result = await socket.ReceiveAsync(buffer, limit.Token);
-            if (result.MessageType == WebSocketMessageType.Close)
-            {
-                return null;
-            }
-            message.Write(buffer, 0, result.Count);
-            if (result.EndOfMessage)
-            {
-                return JsonNode.Parse(message.ToArray());
-            }
-        }
-    }
+    public async Task<JsonNode?> ReceiveAsync() => await socket.ReceiveMessageAsync(Limit) is { } message ? JsonNode.Parse(message) : null;
 
     /// <summary>Runs a turn: its events up to the terminal one, or the error frame.</summary>
     public async Task<IReadOnlyList<JsonNode>> TurnAsync(string input, string? anchor = null, string? more = null)

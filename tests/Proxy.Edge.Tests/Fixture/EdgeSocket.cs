@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Testing;
 
 namespace Proxy.Edge.Tests.Fixture;
 
@@ -28,25 +29,7 @@ internal sealed class EdgeSocket(ClientWebSocket socket) : IDisposable
         $$"""{"type":"response.create"{{(lane is null ? "" : $",\"stream_id\":\"{lane}\"")}},"model":"{{RunningEdge.Model}}","store":false,"input":"{{input}}"{{more}}}""";
 
     /// <summary>The next message; null when the peer has closed.</summary>
-    public async Task<string?> ReceiveAsync()
-    {
-        using var limit = new CancellationTokenSource(Limit);
-        using var message = new MemoryStream();
-        var buffer = new byte[16 << 10];
-        while (true)
-        {
-            var result = await socket.ReceiveAsync(buffer, limit.Token);
-            if (result.MessageType == WebSocketMessageType.Close)
-            {
-                return null;
-            }
-            message.Write(buffer, 0, result.Count);
-            if (result.EndOfMessage)
-            {
-                return Encoding.UTF8.GetString(message.ToArray());
-            }
-        }
-    }
+    public async Task<string?> ReceiveAsync() => await socket.ReceiveMessageAsync(Limit) is { } message ? Encoding.UTF8.GetString(message) : null;
 
     /// <summary>Messages up to and with the first terminal one, of a lane if one is named.</summary>
     public async Task<List<string>> UntilTerminalAsync(string? lane = null)

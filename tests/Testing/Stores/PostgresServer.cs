@@ -55,7 +55,7 @@ public sealed class PostgresServer
     private static async Task<PostgresServer> StartAsync()
     {
         var binaries = FindBinaries();
-        var port = Loopback.FreePort();
+        var port = FreePorts.InARow(1);
         var directory = Directory.CreateTempSubdirectory("postgres-").FullName;
         var data = Path.Combine(directory, "data");
         // PostgreSQL refuses to run as root.

@@ -59,7 +59,7 @@ public sealed class RedisServer
 
     private static async Task<RedisServer> StartAsync(RedisKind kind)
     {
-        var port = Loopback.FreePort();
+        var port = FreePorts.InARow(1);
         var directory = Directory.CreateTempSubdirectory("redis-").FullName;
         var portText = port.ToString(CultureInfo.InvariantCulture);
         var count = Databases.ToString(CultureInfo.InvariantCulture);

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Testing.Processes;
+namespace Testing;
 
 /// <summary>Ports for processes that must be told theirs.</summary>
 public static class FreePorts
