@@ -1,21 +1,13 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Testing;
 
 namespace Clients.Tests;
 
-/// <summary>A test that needs clients from npm; where npm is missing, the test is skipped and says so.</summary>
+/// <summary>A test that needs clients from npm; where npm or node is missing, the test is skipped and says so.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class NeedsNpmFactAttribute : FactAttribute
-{
-    public NeedsNpmFactAttribute()
-    {
-        if (SearchPath.Find("npm") is null || SearchPath.Find("node") is null)
-        {
-            Skip = "npm and node are not on PATH: the real Codex CLI and the openai npm SDK cannot be run.";
-        }
-    }
-}
+public sealed class NeedsNpmFactAttribute([CallerMemberName] string test = "") : NeedsProgramFactAttribute(["npm", "node"], test);
 
 /// <summary>Codex CLI and the openai npm SDK, in the versions of <c>clients/package-lock.json</c>, installed once beside the build's output.</summary>
 public static class NpmClients

@@ -1,16 +1,26 @@
+using System.Runtime.CompilerServices;
 using Xunit;
 
 namespace Testing;
 
-/// <summary>A test that needs a program of the machine; where it is missing, the test is skipped and says so.</summary>
+/// <summary>
+/// A test that needs programs of the machine; where one is missing, the test is skipped. The reason stands in its name, since that is
+/// what a test run shows.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class NeedsProgramFactAttribute : FactAttribute
+public class NeedsProgramFactAttribute : FactAttribute
 {
-    public NeedsProgramFactAttribute(string program)
+    public NeedsProgramFactAttribute(string program, [CallerMemberName] string test = "")
+        : this([program], test)
     {
-        if (SearchPath.Find(program) is null)
+    }
+
+    protected NeedsProgramFactAttribute(string[] programs, string test)
+    {
+        if (programs.FirstOrDefault(program => SearchPath.Find(program) is null) is { } missing)
         {
-            Skip = $"{program} is not on PATH.";
+            Skip = $"{missing} is not on PATH";
+            DisplayName = $"{test} ({Skip})";
         }
     }
 }
