@@ -55,13 +55,10 @@ internal sealed class SocketConnection : Connection, IAsyncDisposable
                 }
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception dropped) when (dropped is WebSocketException or IOException or OperationCanceledException)
         {
-            // The script ended it, or the client did not answer a Close frame.
-        }
-        catch (Exception dropped) when (dropped is WebSocketException or IOException)
-        {
-            // Codex always leaves this way (WIRE 0.6).
+            // The script ended it, the client did not answer a Close frame, or it dropped the connection: Codex always leaves that way
+            // (WIRE 0.6), and the server may notice it sooner than the socket does.
             _caller.Exchange.ClientAborted = !_caller.WasCut && !_over.IsCancellationRequested;
         }
         finally
