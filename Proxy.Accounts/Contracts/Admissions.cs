@@ -26,9 +26,13 @@ internal enum AdmissionPurpose
 /// <param name="ExcludedAccountIds">Accounts that have failed this turn.</param>
 /// <param name="NeedsWebSockets">Only accounts that speak WebSocket.</param>
 /// <param name="WaitMs">How long the turn may wait for a slot, in milliseconds.</param>
+/// <param name="OnlyAccountId">A demand that not even the domain's other accounts can serve: an id that lives on a socket of this account.</param>
+/// <param name="MovesFrom">The account whose slot the turn holds and gives up with the answer, if that is another account: the turn is sent once more.</param>
+/// <param name="RefreshCredential">Upstream refused the credential: accounts are read anew, whatever version is at hand.</param>
 internal sealed record AdmissionRequest(
     Guid TurnId, AdmissionPurpose Purpose, string KeyId, string? Model, string? Domain, string? PreferredAccountId,
-    IReadOnlyList<string>? ExcludedAccountIds, bool NeedsWebSockets, int WaitMs);
+    IReadOnlyList<string>? ExcludedAccountIds, bool NeedsWebSockets, int WaitMs,
+    string? OnlyAccountId = null, string? MovesFrom = null, bool RefreshCredential = false);
 
 /// <summary>Exactly one of the two is there.</summary>
 internal sealed record AdmissionResponse(AdmittedAccount? Account, AdmissionRefusal? Refusal);
@@ -80,6 +84,9 @@ internal enum RefusalReason
 
     /// <summary>Every account cools down; the first is back at <see cref="AdmissionRefusal.Until"/>.</summary>
     AllCooling,
+
+    /// <summary>Every account that would do has failed this turn already.</summary>
+    NoOther,
 
     /// <summary>Every account that would do is at its concurrency cap.</summary>
     AtCapacity,

@@ -8,6 +8,7 @@ internal static class ContinuityRoutes
 {
     public const string Resolve = "/internal/owners/resolve";
     public const string Publish = "/internal/owners/publish";
+    public const string RejectAnchor = "/internal/anchors/reject";
     public const string RequestLogs = "/internal/request-logs";
 
     public const int MaxIds = 64;
@@ -19,6 +20,8 @@ internal static class ContinuityRoutes
 [JsonSerializable(typeof(ResolveRequest))]
 [JsonSerializable(typeof(ResolveResponse))]
 [JsonSerializable(typeof(PublishRequest))]
+[JsonSerializable(typeof(RejectAnchorRequest))]
+[JsonSerializable(typeof(RejectAnchorResponse))]
 [JsonSerializable(typeof(IntakeRequest))]
 [JsonSerializable(typeof(IntakeResponse))]
 [JsonSerializable(typeof(OwnerRecord))]

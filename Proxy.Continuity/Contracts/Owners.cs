@@ -6,6 +6,9 @@ internal static class OwnedKinds
     public const string Response = "response";
     public const string Conversation = "conversation";
     public const string File = "file";
+
+    /// <summary>What upstream gave a client to send along, so that its next request finds the same machine. Kept for a day.</summary>
+    public const string TurnState = "turn_state";
     public const string Other = "other";
 }
 
@@ -45,11 +48,22 @@ internal sealed record ResolvedOwner(OwnedId Id, OwnerOutcome Outcome, OwnerReco
 /// <param name="KeyId">The asking API key.</param>
 /// <param name="Scope">The conversation the client says the turn belongs to; its last account is a preference.</param>
 /// <param name="Ids">At most <see cref="ContinuityRoutes.MaxIds"/>.</param>
-internal sealed record ResolveRequest(string KeyId, string? Scope, IReadOnlyList<OwnedId> Ids);
+/// <param name="SessionId">The same conversation as log rows name it: among rows of one id those of this session count first.</param>
+internal sealed record ResolveRequest(string KeyId, string? Scope, IReadOnlyList<OwnedId> Ids, string? SessionId = null);
 
 /// <summary>The answers, in the order of the ids asked. A status of 503 instead: at least one id could not be looked up.</summary>
 /// <param name="ScopeAccountId">The account that served the scope last.</param>
-internal sealed record ResolveResponse(IReadOnlyList<ResolvedOwner> Owners, string? ScopeAccountId);
+/// <param name="ScopeDomain">Its ownership domain: where what it has encrypted can be read.</param>
+internal sealed record ResolveResponse(IReadOnlyList<ResolvedOwner> Owners, string? ScopeAccountId, string? ScopeDomain = null);
+
+/// <summary>POST <see cref="ContinuityRoutes.RejectAnchor"/>: a follow-up is about to be told, in one way or another, that its anchor is dead.</summary>
+internal sealed record RejectAnchorRequest(string KeyId, string Anchor);
+
+/// <param name="Before">The key was told so of this anchor within the last <see cref="RejectedMinutes"/> minutes.</param>
+internal sealed record RejectAnchorResponse(bool Before)
+{
+    public const int RejectedMinutes = 10;
+}
 
 /// <summary>POST <see cref="ContinuityRoutes.Publish"/>: idempotent; the first owner of an id stays its owner.</summary>
 /// <param name="Scope">When given, the scope's account becomes the owner's.</param>

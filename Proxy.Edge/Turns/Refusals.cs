@@ -13,7 +13,7 @@ internal static class Refusals
         null => Errors.ServiceUnavailable("accounts"),
         RefusalReason.UnknownKey => Errors.InvalidKey,
         RefusalReason.ModelNotAllowed => Errors.ModelNotAllowed(model),
-        RefusalReason.NoAccounts => Errors.NoAccounts,
+        RefusalReason.NoAccounts or RefusalReason.NoOther => Errors.NoAccounts,
         RefusalReason.ModelNotServed => Errors.ModelNotServed(model),
         RefusalReason.NoWebSockets => Errors.UpgradeRequired,
         RefusalReason.OwnerGone or RefusalReason.OwnerCooling => Errors.OwnerUnavailable,
