@@ -7,12 +7,18 @@ using Proxy.Accounts.Contracts;
 
 namespace Proxy.Edge.Tests.Fixture;
 
-/// <summary>The accounts service: admits to the demanded, else the preferred, else the first account, without caps.</summary>
+/// <summary>
+/// The accounts service: admits to the demanded, else the preferred, else the first account that has not failed the turn, without caps.
+/// A turn that asks again without moving gets the account it holds.
+/// </summary>
 internal sealed class FakeAccounts : FakeService
 {
     private readonly ConcurrentDictionary<Guid, string> _slots = new();
 
-    public List<AdmittedAccount> All { get; } = [];
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _cooling = new();
+
+    /// <summary>Replaced as a whole: requests read it while tests change it.</summary>
+    public IReadOnlyList<AdmittedAccount> All { get; private set; } = [];
 
     /// <summary>Keys by their text.</summary>
     public Dictionary<string, CheckedKey> Keys { get; } = new() { ["sk-1"] = new("key-1", "one"), ["sk-2"] = new("key-2", "two") };
@@ -24,6 +30,18 @@ internal sealed class FakeAccounts : FakeService
     public ConcurrentQueue<SettledTurn> Settled { get; } = new();
 
     public ConcurrentQueue<MarkRequest> Marks { get; } = new();
+
+    /// <summary>Whether a marked account is refused until its mark ends.</summary>
+    public bool MarksCool { get; set; }
+
+    /// <summary>Admissions that were to move a slot which the turn did not hold.</summary>
+    public ConcurrentQueue<AdmissionRequest> MovedWrongly { get; } = new();
+
+    /// <summary>What happens before an admission that asks for a new credential is answered: a test's chance to rotate it.</summary>
+    public Action<AdmissionRequest> OnRefresh { get; set; } = _ => { };
+
+    /// <summary>Admissions of turns.</summary>
+    public IEnumerable<AdmissionRequest> AskedForTurns => Asked.Where(request => request.Purpose == AdmissionPurpose.Turn);
 
     public ConcurrentQueue<(string Method, string Path, string? Authorization)> Admin { get; } = new();
 
@@ -50,15 +68,47 @@ internal sealed class FakeAccounts : FakeService
 
     public FakeAccounts() => OnAdmit = request => Task.FromResult<AdmissionResponse?>(Admit(request));
 
+    /// <summary>Adds an account, or changes it.</summary>
+    public void Put(AdmittedAccount account) => All = [.. All.Where(known => known.Id != account.Id), account];
+
+    /// <summary>Takes an account away, as an administrator who disables it does.</summary>
+    public void Remove(string token) => All = [.. All.Where(known => known.Id != $"acc-{token}")];
+
+    /// <summary>Gives an account another credential; its place stays.</summary>
+    public void Rotate(string token, string credential) =>
+        All = [.. All.Select(known => known.Id == $"acc-{token}" ? known with { Token = credential } : known)];
+
+    /// <summary>Lets an account cool down.</summary>
+    public void Cool(string token, DateTimeOffset until) => _cooling[$"acc-{token}"] = until;
+
     /// <summary>The default admission.</summary>
     public AdmissionResponse Admit(AdmissionRequest request)
     {
-        var able = All.Where(account => account.WebSockets || !request.NeedsWebSockets).ToList();
-        var account = able.FirstOrDefault(account => account.Domain == request.Domain)
-            ?? (request.Domain is null ? able.FirstOrDefault(account => account.Id == request.PreferredAccountId) ?? able.FirstOrDefault() : null);
-        return account is not null
-            ? new AdmissionResponse(account, null)
-            : Refuse(request.Domain is not null ? RefusalReason.OwnerGone : request.NeedsWebSockets ? RefusalReason.NoWebSockets : RefusalReason.NoAccounts);
+        var open = All;
+        if (request.MovesFrom is null && _slots.TryGetValue(request.TurnId, out var held)
+            && open.FirstOrDefault(account => account.Id == held) is { } holding && request.ExcludedAccountIds?.Contains(held) != true)
+        {
+            return new AdmissionResponse(holding, null);
+        }
+        var demands = request.Domain is not null || request.OnlyAccountId is not null;
+        var able = open.Where(account => (account.WebSockets || !request.NeedsWebSockets)
+            && (request.Domain is null || account.Domain == request.Domain)
+            && (request.OnlyAccountId is null || account.Id == request.OnlyAccountId)).ToList();
+        if (able.Count == 0)
+        {
+            return Refuse(demands ? RefusalReason.OwnerGone : request.NeedsWebSockets ? RefusalReason.NoWebSockets : RefusalReason.NoAccounts);
+        }
+        able.RemoveAll(account => request.ExcludedAccountIds?.Contains(account.Id) == true);
+        if (able.Count == 0)
+        {
+            return Refuse(RefusalReason.NoOther);
+        }
+        var now = TimeProvider.System.GetUtcNow();
+        var back = able.Select(account => _cooling.TryGetValue(account.Id, out var until) ? until : default).Min();
+        able.RemoveAll(account => _cooling.TryGetValue(account.Id, out var until) && until > now);
+        return able.Count == 0
+            ? Refuse(demands ? RefusalReason.OwnerCooling : RefusalReason.AllCooling, back)
+            : new AdmissionResponse(able.FirstOrDefault(account => account.Id == request.PreferredAccountId) ?? able[0], null);
     }
 
     /// <summary>Refuses every turn, or all requests.</summary>
@@ -90,6 +140,14 @@ internal sealed class FakeAccounts : FakeService
         MapInternal(app, AccountsRoutes.Admit, AccountsJson.Default.AdmissionRequest, async (context, request) =>
         {
             Asked.Enqueue(request);
+            if (request.RefreshCredential)
+            {
+                OnRefresh(request);
+            }
+            if (request.MovesFrom is { } from && _slots.GetValueOrDefault(request.TurnId) != from)
+            {
+                MovedWrongly.Enqueue(request);
+            }
             var answer = await OnAdmit(request);
             if (answer?.Account is { } account && request.Purpose == AdmissionPurpose.Turn)
             {
@@ -125,6 +183,10 @@ internal sealed class FakeAccounts : FakeService
         MapInternal(app, AccountsRoutes.Mark, AccountsJson.Default.MarkRequest, (context, request) =>
         {
             Marks.Enqueue(request);
+            if (MarksCool)
+            {
+                _cooling[request.AccountId] = request.Until;
+            }
             context.Response.StatusCode = 204;
             return Task.CompletedTask;
         });

@@ -8,12 +8,16 @@ namespace Proxy.Edge.Tests.Fixture;
 internal sealed class FakeContinuity : FakeService
 {
     private readonly ConcurrentDictionary<string, OwnerRecord> _owners = new();
-    private readonly ConcurrentDictionary<string, string> _scopes = new();
+    private readonly ConcurrentDictionary<string, (string AccountId, string Domain)> _scopes = new();
+    private readonly ConcurrentDictionary<RejectAnchorRequest, bool> _rejected = new();
 
     public ConcurrentQueue<ResolveRequest> Resolved { get; } = new();
 
     /// <summary>Publications that were acknowledged.</summary>
     public ConcurrentQueue<PublishRequest> Published { get; } = new();
+
+    /// <summary>Anchors of which a client was about to be told that they are dead.</summary>
+    public ConcurrentQueue<RejectAnchorRequest> Rejected { get; } = new();
 
     /// <summary>Rows that were acknowledged.</summary>
     public ConcurrentQueue<RequestLogRow> Rows { get; } = new();
@@ -27,14 +31,29 @@ internal sealed class FakeContinuity : FakeService
     /// <summary>Answers an intake by a status.</summary>
     public Func<IntakeRequest, Task<int>> OnIntake { get; set; } = _ => Task.FromResult(200);
 
-    public FakeContinuity() => OnResolve = request => Task.FromResult<ResolveResponse?>(new ResolveResponse(
-        [.. request.Ids.Select(id => Answer(id, request.KeyId))], request.Scope is { } scope ? _scopes.GetValueOrDefault($"{request.KeyId} {scope}") : null));
+    /// <summary>Whether rejected anchors cannot be asked after: 503.</summary>
+    public bool ForgetsRejections { get; set; }
+
+    public FakeContinuity() => OnResolve = request => Task.FromResult<ResolveResponse?>(Resolve(request));
+
+    /// <summary>The default lookup.</summary>
+    public ResolveResponse Resolve(ResolveRequest request)
+    {
+        var owners = request.Ids.Select(id => Answer(id, request.KeyId)).ToArray();
+        return request.Scope is { } scope && _scopes.TryGetValue($"{request.KeyId} {scope}", out var served)
+            ? new ResolveResponse(owners, served.AccountId, served.Domain)
+            : new ResolveResponse(owners, null);
+    }
 
     /// <summary>Gives an id an owner.</summary>
-    public void Own(string id, string account, string keyId = "key-1") => _owners[id] = new OwnerRecord(keyId, $"acc-{account}", $"dom-{account}", null, true, null);
+    public void Own(string id, string account, string keyId = "key-1", string? domain = null, bool stored = true) =>
+        _owners[id] = new OwnerRecord(keyId, $"acc-{account}", domain ?? $"dom-{account}", null, stored, null);
 
     /// <summary>Gives a scope an account.</summary>
-    public void Bind(string scope, string account, string keyId = "key-1") => _scopes[$"{keyId} {scope}"] = $"acc-{account}";
+    public void Bind(string scope, string account, string keyId = "key-1", string? domain = null) =>
+        _scopes[$"{keyId} {scope}"] = ($"acc-{account}", domain ?? $"dom-{account}");
+
+    public OwnerRecord? OwnerOf(string id) => _owners.GetValueOrDefault(id);
 
     protected override void Map(WebApplication app)
     {
@@ -49,8 +68,17 @@ internal sealed class FakeContinuity : FakeService
             if (context.Response.StatusCode == 204)
             {
                 _owners.TryAdd(request.Id.Id, request.Owner);
+                if (request.Scope is { } scope)
+                {
+                    _scopes[$"{request.Owner.KeyId} {scope}"] = (request.Owner.AccountId, request.Owner.Domain);
+                }
                 Published.Enqueue(request);
             }
+        });
+        MapInternal(app, ContinuityRoutes.RejectAnchor, ContinuityJson.Default.RejectAnchorRequest, async (context, request) =>
+        {
+            Rejected.Enqueue(request);
+            await WriteAsync(context, ForgetsRejections ? null : new RejectAnchorResponse(!_rejected.TryAdd(request, true)), ContinuityJson.Default.RejectAnchorResponse);
         });
         MapInternal(app, ContinuityRoutes.RequestLogs, ContinuityJson.Default.IntakeRequest, async (context, request) =>
         {

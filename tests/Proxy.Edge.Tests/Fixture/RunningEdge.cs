@@ -20,9 +20,7 @@ internal sealed class RunningEdge : IAsyncDisposable
     public const string Model = "gpt-5.6";
 
     private readonly string _directory = Directory.CreateTempSubdirectory("edge-tests-").FullName;
-    private readonly MeterListener _meters = new();
     private WebApplication? _app;
-    private int _latePublications;
 
     private RunningEdge()
     {
@@ -45,7 +43,11 @@ internal sealed class RunningEdge : IAsyncDisposable
 
     public string SpoolDirectory => Path.Combine(_directory, "spool");
 
-    public int LatePublications => Volatile.Read(ref _latePublications);
+    public Counters Counters { get; private set; } = null!;
+
+    public LogBook Log { get; } = new();
+
+    public int LatePublications => (int)Counters.Of("continuity.late_publication");
 
     public static async Task<RunningEdge> StartAsync(Action<RunningEdge>? prepare = null, params string[] settings)
     {
@@ -57,12 +59,17 @@ internal sealed class RunningEdge : IAsyncDisposable
         return edge;
     }
 
-    /// <summary>Adds an account of the simulator: <c>acc-x</c> of domain <c>dom-x</c> with the token <c>x</c>.</summary>
-    public AdmittedAccount Add(string token, bool webSockets = true, bool lanes = false, CredentialKind kind = CredentialKind.Bearer, string? baseUrl = null)
+    /// <summary>Adds an account of the simulator: <c>acc-x</c> with the token <c>x</c>, alone in its domain <c>dom-x</c> unless one is named.</summary>
+    public AdmittedAccount Add(
+        string token, bool webSockets = true, bool lanes = false, CredentialKind kind = CredentialKind.Bearer, string? baseUrl = null, string? domain = null)
     {
-        var account = new AdmittedAccount($"acc-{token}", token, baseUrl ?? $"{Sim.BaseAddress}v1", $"dom-{token}", webSockets, lanes, kind, token, LeaseSeconds: 30);
-        Accounts.All.RemoveAll(known => known.Id == account.Id);
-        Accounts.All.Add(account);
+        var account = new AdmittedAccount($"acc-{token}", token, baseUrl ?? $"{Sim.BaseAddress}v1", domain ?? $"dom-{token}", webSockets, lanes, kind, token, LeaseSeconds: 30);
+        Accounts.Put(account);
+        if (domain is not null)
+        {
+            // What one account of a domain has minted is valid on the others.
+            Sim.Organisation(domain, token);
+        }
         return account;
     }
 
@@ -150,7 +157,7 @@ internal sealed class RunningEdge : IAsyncDisposable
         await Sim.DisposeAsync();
         await Continuity.DisposeAsync();
         await Accounts.DisposeAsync();
-        _meters.Dispose();
+        Counters?.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
 
@@ -166,25 +173,12 @@ internal sealed class RunningEdge : IAsyncDisposable
             ],
         });
         builder.AddEdge();
-        builder.Logging.ClearProviders();
+        builder.Logging.ClearProviders().AddProvider(Log);
         _app = builder.Build().MapEdge();
-        ListenTo(_app.Services.GetRequiredService<IMeterFactory>());
+        Counters = new Counters(_app.Services.GetRequiredService<IMeterFactory>());
         await _app.StartAsync();
         Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(30) };
         Http.DefaultRequestHeaders.Add("Authorization", "Bearer sk-1");
-    }
-
-    private void ListenTo(IMeterFactory ours)
-    {
-        _meters.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Name == "continuity.late_publication" && instrument.Meter.Scope == ours)
-            {
-                listener.EnableMeasurementEvents(instrument);
-            }
-        };
-        _meters.SetMeasurementEventCallback<long>((_, count, _, _) => Interlocked.Add(ref _latePublications, (int)count));
-        _meters.Start();
     }
 }
