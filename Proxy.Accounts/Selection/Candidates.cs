@@ -26,7 +26,8 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         var isDemanded = request.Domain is not null || request.OnlyAccountId is not null;
         if (isDemanded)
         {
-            open = [.. open.Where(account => account.Domain == (request.Domain ?? account.Domain) && account.Key == (request.OnlyAccountId ?? account.Key))];
+            open = [.. open.Where(account => (request.Domain is null || account.Domain == request.Domain)
+                && (request.OnlyAccountId is null || account.Key == request.OnlyAccountId))];
             if (open.Count == 0)
             {
                 return Refuse(RefusalReason.OwnerGone);

@@ -113,7 +113,7 @@ public sealed class CandidatesTests
     }
 
     [Fact]
-    public void A_demanded_account_must_be_open_to_the_key_and_does_its_other_duties()
+    public void A_demanded_account_must_be_open_to_the_key_and_serve_the_model_like_any_other()
     {
         Account[] accounts = [Some.Account("a", "org"), Some.Account("b", "org") with { Models = ["o3"] }];
         var key = Some.Key() with { Accounts = ["a"] };
