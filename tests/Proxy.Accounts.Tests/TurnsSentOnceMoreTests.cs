@@ -45,6 +45,19 @@ public sealed class TurnsSentOnceMoreTests : StoresTest
         Assert.Equal("a", (await host.AdmitAsync(_turn with { MovesFrom = first.Id })).Account?.Name);
     }
 
+    [Fact]
+    public async Task Where_redis_does_not_remember_what_a_turn_holds_its_edge_is_believed()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores, TwoOfOne);
+        var first = (await host.AdmitAsync(_turn)).Account!;
+        // As after Redis was emptied: edges announce their slots, not what those were reserved for.
+        await Stores.Redis.Database.KeyDeleteAsync("accounts:{pool}:reservations");
+
+        Assert.Equal("b", (await host.AdmitAsync(Moved(first))).Account?.Name);
+
+        Assert.NotNull((await host.AdmitAsync(domain: "a")).Account);
+    }
+
     [Theory]
     [InlineData("settled")]
     [InlineData("settled by an edge that has missed the move")]
