@@ -96,9 +96,13 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
             {
                 return await work.WaitAsync(keepAlive, time);
             }
-            catch (TimeoutException) when (!work.IsCompleted)
+            catch (TimeoutException)
             {
-                await ShowLifeAsync();
+                // Ours or the work's own: the loop's condition tells.
+                if (!work.IsCompleted)
+                {
+                    await ShowLifeAsync();
+                }
             }
         }
         return await work;

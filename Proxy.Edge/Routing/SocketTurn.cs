@@ -23,7 +23,12 @@ internal sealed class SocketTurn(Turn turn, PooledBody frame) : IDisposable
 /// <summary>A turn on an upstream socket, from the sending of its frame until its response has ended there.</summary>
 internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline deadline)
 {
+    private const int Waiting = 0;
+    private const int Created = 1;
+    private const int Abandoned = 2;
+
     private readonly TaskCompletionSource<RecoverySignal?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _state;
 
     /// <summary>The turn whose events come; after a steered response its successor.</summary>
     public Turn Turn { get; private set; } = turn;
@@ -36,7 +41,13 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     public string? ResponseId { get; set; }
 
     /// <summary>True when nobody waits for it any more: what still comes of it must reach no one.</summary>
-    public bool IsAbandoned { get; set; }
+    public bool IsAbandoned => Volatile.Read(ref _state) == Abandoned;
+
+    /// <summary>Its response was created; false if it was abandoned first, and then must not be told of.</summary>
+    public bool TryCreate() => Interlocked.CompareExchange(ref _state, Created, Waiting) != Abandoned;
+
+    /// <summary>Nobody waits for it any more; true if its response was not created before.</summary>
+    public bool Abandon() => Interlocked.Exchange(ref _state, Abandoned) == Waiting;
 
     /// <summary>Null when the terminal event was relayed; else what happened instead.</summary>
     public Task<RecoverySignal?> Ended => _ended.Task;

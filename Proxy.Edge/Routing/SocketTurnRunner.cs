@@ -151,9 +151,13 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
             {
                 return await work.WaitAsync(_keepAlive, services.Time);
             }
-            catch (TimeoutException) when (!work.IsCompleted)
+            catch (TimeoutException)
             {
-                await SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId));
+                // Ours or the work's own: the loop's condition tells.
+                if (!work.IsCompleted)
+                {
+                    await SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId));
+                }
             }
         }
         return await work;

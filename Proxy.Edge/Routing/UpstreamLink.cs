@@ -56,9 +56,11 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         }
         catch (OperationCanceledException) when (attempt.Deadline.Token.IsCancellationRequested)
         {
-            var isAlone = IsAlone(attempt);
-            Abandon(attempt);
-            return new RecoverySignal(attempt.Deadline.Reason, IsAlone: isAlone);
+            // There is only one way to stop what runs on a socket: to cut it. Where others run on it, what still comes of the one is dropped, and
+            // the socket ends with the last of the others.
+            var (isAlone, isUncreated, reason) = (IsAlone(attempt), attempt.Abandon(), attempt.Deadline.Reason);
+            Retire();
+            return new RecoverySignal(reason == SignalKind.NotCreated && !isUncreated ? SignalKind.Idle : reason, IsAlone: isAlone);
         }
     }
 
@@ -168,11 +170,11 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         if (head.Kind == EventKind.Created)
         {
             attempt.ResponseId = facts.Id;
-            attempt.Deadline.Progress(isMilestone: true);
-            if (attempt.IsAbandoned)
+            if (!attempt.TryCreate())
             {
                 return true;
             }
+            attempt.Deadline.Progress(isMilestone: true);
             if (attempt.Turn.HasBegun)
             {
                 services.Events.Recreated(attempt.Turn, facts);
@@ -217,14 +219,6 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         {
             attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, error, IsAlone: isAlone) { Raw = EventOf(message).ToArray() });
         }
-    }
-
-    // There is only one way to stop what runs on a socket: to cut it. Where others run on it, what still comes of the one is dropped, and the
-    // socket ends with the last of the others.
-    private void Abandon(SocketAttempt attempt)
-    {
-        attempt.IsAbandoned = true;
-        Retire();
     }
 
     private bool IsAlone(SocketAttempt attempt) => _attempts.Values.All(other => ReferenceEquals(other, attempt) || other.IsAbandoned);
