@@ -55,7 +55,15 @@ internal sealed class RunningEdge : IAsyncDisposable
         await Task.WhenAll(edge.Continuity.StartAsync(), edge.Accounts.StartAsync());
         edge.Add("a");
         prepare?.Invoke(edge);
-        await edge.RunAsync(settings);
+        try
+        {
+            await edge.RunAsync(settings);
+        }
+        catch
+        {
+            await edge.DisposeAsync();
+            throw;
+        }
         return edge;
     }
 
