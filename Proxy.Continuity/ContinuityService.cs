@@ -23,6 +23,7 @@ internal static class ContinuityService
             .AddSingleton<OwnerAliases>()
             .AddSingleton<OwnerHistory>()
             .AddSingleton<OwnerLookup>()
+            .AddSingleton<RejectedAnchors>()
             .AddSingleton<RequestLogIntake>()
             .AddHostedService<RequestLogPartitions>();
         return builder;

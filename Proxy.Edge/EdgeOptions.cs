@@ -56,6 +56,14 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(1, 300)]
     public int ConnectSeconds { get; set; } = 15;
 
+    /// <summary>Seconds upstream may take to show <c>response.created</c> after a streamed turn was sent. Default 60.</summary>
+    [Range(1, 3600)]
+    public int CreatedSeconds { get; set; } = 60;
+
+    /// <summary>Seconds of silence before <c>response.created</c> after which a client gets a sign of life. Default 10.</summary>
+    [Range(0.01, 300)]
+    public double KeepAliveSeconds { get; set; } = 10;
+
     /// <summary>Seconds upstream may be silent within a streamed turn. Default 300.</summary>
     [Range(1, 3600)]
     public int IdleSeconds { get; set; } = 300;
@@ -70,9 +78,17 @@ internal sealed class EdgeOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (IdleSeconds > TurnSeconds)
+        // Each limit is of use only if those around it leave it room.
+        (string Shorter, double Seconds, string Longer, double Limit)[] order =
+        [
+            (nameof(KeepAliveSeconds), KeepAliveSeconds, nameof(CreatedSeconds), CreatedSeconds),
+            (nameof(ConnectSeconds), ConnectSeconds, nameof(TurnSeconds), TurnSeconds),
+            (nameof(CreatedSeconds), CreatedSeconds, nameof(TurnSeconds), TurnSeconds),
+            (nameof(IdleSeconds), IdleSeconds, nameof(TurnSeconds), TurnSeconds),
+        ];
+        foreach (var (shorter, _, longer, _) in order.Where(pair => pair.Seconds > pair.Limit))
         {
-            yield return new ValidationResult("Edge:IdleSeconds must not exceed Edge:TurnSeconds.");
+            yield return new ValidationResult($"Edge:{shorter} must not exceed Edge:{longer}.");
         }
         if (MaxRequestBytes > MaxDecompressedBytes)
         {

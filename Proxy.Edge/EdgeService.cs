@@ -9,6 +9,7 @@ using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Spool;
 using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Health;
 using ServiceDefaults.Hosting;
@@ -26,7 +27,8 @@ internal static class EdgeService
     {
         builder.AddServiceDefaults();
         builder.Services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddOptions<ContinuityOptions>().BindConfiguration(ContinuityOptions.Section).ValidateOnStart();
+        builder.Services.AddOptions<ContinuityOptions>().BindConfiguration(ContinuityOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<RecoveryOptions>().BindConfiguration(RecoveryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         // Bodies have limits of their own, each with an answer that clients understand.
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -41,6 +43,7 @@ internal static class EdgeService
         builder.Services
             .AddSingleton<TurnSpool>()
             .AddSingleton<OwnerDirectory>()
+            .AddSingleton<RejectedAnchors>()
             .AddSingleton<UpstreamHandlers>()
             .AddSingleton<UpstreamConnector>()
             .AddSingleton<CallerAuthentication>()
@@ -49,6 +52,7 @@ internal static class EdgeService
             .AddSingleton<TurnJournal>()
             .AddSingleton<TurnAdmission>()
             .AddSingleton<TurnEvents>()
+            .AddSingleton<TurnRecovery>()
             .AddSingleton<SseRelay>()
             .AddSingleton<JsonRelay>()
             .AddSingleton<HttpTurnRunner>()

@@ -33,6 +33,10 @@ internal sealed partial class AccountDirectory(
         return await ReadVersionAsync() is { } version && version != snapshot.Version ? await ReloadAsync(snapshot, cancellationToken) : snapshot;
     }
 
+    /// <summary>What Postgres holds now, whatever the version says: what is at hand has been refused. One load serves all that ask at once.</summary>
+    /// <exception cref="NpgsqlException">Postgres is away and there never was a snapshot.</exception>
+    public Task<AccountsSnapshot> ReadAnewAsync(CancellationToken cancellationToken) => ReloadAsync(_current?.Snapshot, cancellationToken);
+
     /// <summary>A snapshot newer than the one that has turned out stale.</summary>
     /// <exception cref="NpgsqlException">Postgres is away and there never was a snapshot.</exception>
     public async Task<AccountsSnapshot> ReloadAsync(AccountsSnapshot? stale, CancellationToken cancellationToken)

@@ -11,13 +11,14 @@ internal sealed class TurnLedger(NpgsqlDataSource database, SlotLeases slots, Sl
     /// <summary>The outcome of a turn whose lease ended without word from its edge.</summary>
     public const string Lost = "lost";
 
-    // A turn is booked once; only a real end replaces the estimate that stands for a lost one.
+    // A turn is booked once; only a real end replaces the estimate that stands for a lost one, which may have moved since.
     private const string Sql = """
         INSERT INTO turn_ledger (turn_id, key_id, account_id, model, outcome, settled_at, estimated,
             input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens)
         SELECT DISTINCT ON (1) * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bool[],
             $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
-        ON CONFLICT (turn_id) DO UPDATE SET outcome = excluded.outcome, settled_at = excluded.settled_at, estimated = excluded.estimated,
+        ON CONFLICT (turn_id) DO UPDATE SET account_id = excluded.account_id, outcome = excluded.outcome,
+            settled_at = excluded.settled_at, estimated = excluded.estimated,
             input_tokens = excluded.input_tokens, cached_input_tokens = excluded.cached_input_tokens, output_tokens = excluded.output_tokens,
             reasoning_tokens = excluded.reasoning_tokens, total_tokens = excluded.total_tokens
         WHERE turn_ledger.outcome = 'lost' AND excluded.outcome <> 'lost'
@@ -32,8 +33,7 @@ internal sealed class TurnLedger(NpgsqlDataSource database, SlotLeases slots, Sl
         {
             return;
         }
-        await slots.ReleaseAsync(turns.Select(turn => new SlotLease(turn.TurnId, turn.AccountId)));
-        waiters.Freed(turns.Select(turn => turn.AccountId));
+        waiters.Freed(await slots.ReleaseAsync(turns.Select(turn => new SlotLease(turn.TurnId, turn.AccountId))));
         await BookAsync(turns, cancellationToken);
     }
 

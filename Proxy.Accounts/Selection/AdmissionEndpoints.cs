@@ -52,8 +52,7 @@ internal static class AdmissionEndpoints
         {
             if (await slots.FindAsync(request.TurnId) is { } lease)
             {
-                await slots.ReleaseAsync([lease]);
-                waiters.Freed([lease.AccountId]);
+                waiters.Freed(await slots.ReleaseAsync([lease]));
             }
             return TypedResults.NoContent();
         }

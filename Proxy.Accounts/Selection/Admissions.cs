@@ -21,14 +21,15 @@ internal sealed partial class Admissions(
     {
         if (request.Purpose == AdmissionPurpose.Request)
         {
-            var (open, refusal) = Candidates.Choose(await directory.GetLatestAsync(cancellationToken), request, time.GetUtcNow());
+            var known = request.RefreshCredential ? await directory.ReadAnewAsync(cancellationToken) : await directory.GetLatestAsync(cancellationToken);
+            var (open, refusal) = Candidates.Choose(known, request, time.GetUtcNow());
             return open is null ? new AdmissionResponse(null, refusal) : Grant(open.PickWithoutSlot(time.GetUtcNow()));
         }
         SlotWaiters.Place? place = null;
         try
         {
             var began = time.GetTimestamp();
-            var snapshot = await directory.GetAsync(cancellationToken);
+            var snapshot = request.RefreshCredential ? await directory.ReadAnewAsync(cancellationToken) : await directory.GetAsync(cancellationToken);
             while (true)
             {
                 var (chosen, refusal) = Candidates.Choose(snapshot, request, time.GetUtcNow());
@@ -52,6 +53,10 @@ internal sealed partial class Admissions(
                 switch (outcome)
                 {
                     case LeaseOutcome.Granted:
+                        if (request.MovesFrom is { } former && former != candidates.Accounts[index].Key)
+                        {
+                            waiters.Freed([former]);
+                        }
                         return Grant(candidates.Accounts[index]);
                     case LeaseOutcome.Stale:
                         snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
@@ -82,7 +87,7 @@ internal sealed partial class Admissions(
         try
         {
             var reservation = JsonSerializer.Serialize(new Reservation(request.KeyId, request.Model), ReservationJson.Default.Reservation);
-            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation, onlyIfHeld);
+            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation, onlyIfHeld, request.MovesFrom);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {

@@ -8,7 +8,7 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
 {
     /// <summary>
     /// Narrows the accounts to those that may serve the request, in the order in which a caller can do something about a refusal:
-    /// the key, then the demanded domain, then model, protocol and cool-downs.
+    /// the key, then the demanded domain or account, then model, protocol, exclusions and cool-downs.
     /// </summary>
     public static (Candidates? Candidates, AdmissionRefusal? Refusal) Choose(AccountsSnapshot snapshot, AdmissionRequest request, DateTimeOffset now)
     {
@@ -23,9 +23,11 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         }
 
         var open = snapshot.Accounts.Where(account => IsOpenTo(account, key)).ToList();
-        if (request.Domain is not null)
+        var isDemanded = request.Domain is not null || request.OnlyAccountId is not null;
+        if (isDemanded)
         {
-            open = [.. open.Where(account => account.Domain == request.Domain)];
+            open = [.. open.Where(account => (request.Domain is null || account.Domain == request.Domain)
+                && (request.OnlyAccountId is null || account.Key == request.OnlyAccountId))];
             if (open.Count == 0)
             {
                 return Refuse(RefusalReason.OwnerGone);
@@ -52,20 +54,21 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
             }
         }
 
+        // What has failed the turn is out of question however soon it is back: only the others' cool-downs are worth waiting for.
+        var others = open.Where(account => request.ExcludedAccountIds?.Contains(account.Key) != true).ToList();
+        if (others.Count == 0)
+        {
+            return Refuse(RefusalReason.NoOther);
+        }
         // A request that takes no slot (reading or deleting what an account holds) is not what exhausts it.
         var ready = request.Purpose == AdmissionPurpose.Request
-            ? open
-            : [.. open.Where(account => account.CoolingAt(now) is null)];
+            ? others
+            : [.. others.Where(account => account.CoolingAt(now) is null)];
         if (ready.Count == 0)
         {
-            return Refuse(request.Domain is null ? RefusalReason.AllCooling : RefusalReason.OwnerCooling, open.Min(account => account.CoolingAt(now)));
+            return Refuse(isDemanded ? RefusalReason.OwnerCooling : RefusalReason.AllCooling, others.Min(account => account.CoolingAt(now)));
         }
-        var eligible = ready.Where(account => request.ExcludedAccountIds?.Contains(account.Key) != true).ToList();
-        if (eligible.Count == 0)
-        {
-            return Refuse(request.Domain is null ? RefusalReason.NoAccounts : RefusalReason.OwnerCooling);
-        }
-        return (new Candidates(eligible, eligible.FindIndex(account => account.Key == request.PreferredAccountId)), null);
+        return (new Candidates(ready, ready.FindIndex(account => account.Key == request.PreferredAccountId)), null);
     }
 
     /// <summary>

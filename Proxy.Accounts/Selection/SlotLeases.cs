@@ -53,28 +53,38 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// <summary>Begins counting in an empty Redis, so that the recovery window has passed before the first turn comes.</summary>
     public Task OpenAsync() => RunAsync(_renew, [Generation, Leases], [LeaseMs, (long)RecoveryWindow.TotalMilliseconds]);
 
-    /// <summary>Leases a slot on the best candidate; the index is that of the candidate.</summary>
+    /// <summary>
+    /// Leases a slot on the best candidate; the index is that of the candidate. A slot that the turn holds elsewhere is given up in the
+    /// same step: no turn ever holds two, and one that gets none keeps what it has.
+    /// </summary>
     /// <param name="onlyIfHeld">Only a slot that the turn has already.</param>
+    /// <param name="movesFrom">The account whose slot the turn holds; where another one is remembered, that one counts.</param>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task<(LeaseOutcome Outcome, int Index)> LeaseAsync(Guid turnId, Candidates candidates, string version, string reservation, bool onlyIfHeld = false)
+    public async Task<(LeaseOutcome Outcome, int Index)> LeaseAsync(
+        Guid turnId, Candidates candidates, string version, string reservation, bool onlyIfHeld = false, string? movesFrom = null)
     {
-        var keys = new RedisKey[4 + candidates.Accounts.Count];
-        (keys[0], keys[1], keys[2], keys[3]) = (Version, Generation, Leases, Reservations);
-        var values = new RedisValue[6 + (3 * candidates.Accounts.Count)];
+        var accounts = candidates.Accounts;
+        List<RedisKey> keys = [Version, Generation, Leases, Reservations, .. accounts.Select(account => (RedisKey)(SlotsPrefix + account.Key))];
+        if (movesFrom is not null && accounts.All(account => account.Key != movesFrom))
+        {
+            keys.Add(SlotsPrefix + movesFrom);
+        }
+        var values = new RedisValue[6 + (3 * accounts.Count)];
         (values[0], values[1], values[2], values[3]) = (turnId.ToString("N"), LeaseMs, version, (long)RecoveryWindow.TotalMilliseconds);
         (values[4], values[5]) = (reservation, candidates.PreferredIndex + 1);
-        for (var index = 0; index < candidates.Accounts.Count; index++)
+        for (var index = 0; index < accounts.Count; index++)
         {
-            var account = candidates.Accounts[index];
-            keys[4 + index] = SlotsPrefix + account.Key;
+            var account = accounts[index];
             (values[6 + (3 * index)], values[7 + (3 * index)], values[8 + (3 * index)]) = (onlyIfHeld ? 0 : account.MaxConcurrentTurns, account.Weight, account.Priority);
         }
-        var answer = (RedisResult[])(await RunAsync(_admit, keys, values))!;
+        var answer = (RedisResult[])(await RunAsync(_admit, [.. keys], values))!;
         return (string?)answer[0] switch
         {
             "granted" => (LeaseOutcome.Granted, (int)answer[1] - 1),
             "stale" => (LeaseOutcome.Stale, -1),
             "recovering" => (LeaseOutcome.Recovering, -1),
+            // An earlier answer was lost, and the account it named is no candidate any more.
+            "elsewhere" => await LeaseAsync(turnId, candidates, version, reservation, onlyIfHeld, AccountOf((string)answer[1]!)),
             _ => (LeaseOutcome.Full, -1),
         };
     }
@@ -89,14 +99,20 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
         return [.. lost.Select(turn => Guid.ParseExact((string)turn!, "N"))];
     }
 
-    /// <summary>Frees slots.</summary>
+    /// <summary>Frees slots, those of turns that have moved meanwhile where they are now; returns the accounts that have room again.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public Task ReleaseAsync(IEnumerable<SlotLease> leases)
+    public async Task<IReadOnlyList<string>> ReleaseAsync(IEnumerable<SlotLease> leases)
     {
-        var all = leases.ToArray();
-        return RunAsync(_release,
-            [Leases, Reservations, .. all.Select(lease => (RedisKey)(SlotsPrefix + lease.AccountId))],
-            [.. all.Select(lease => (RedisValue)lease.TurnId.ToString("N"))]);
+        var freed = new List<string>();
+        for (var left = leases.ToArray(); left.Length > 0;)
+        {
+            freed.AddRange(left.Select(lease => lease.AccountId));
+            var moved = (RedisResult[])(await RunAsync(_release,
+                [Leases, Reservations, .. left.Select(lease => (RedisKey)(SlotsPrefix + lease.AccountId))],
+                [.. left.Select(lease => (RedisValue)lease.TurnId.ToString("N"))]))!;
+            left = [.. moved.Chunk(2).Select(pair => new SlotLease(Guid.ParseExact((string)pair[0]!, "N"), AccountOf((string)pair[1]!)))];
+        }
+        return freed;
     }
 
     /// <summary>The slot a turn holds, or null.</summary>
@@ -124,11 +140,14 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// <exception cref="RedisException">Redis is away.</exception>
     public Task ForgetAsync(Guid turnId) => redis.GetDatabase().SortedSetRemoveAsync(Leases, turnId.ToString("N"));
 
+    // accounts:{pool}:slots:<account>
+    private static string AccountOf(string slotsKey) => slotsKey[SlotsPrefix.Length..];
+
     // accounts:{pool}:slots:<account>|{"KeyId":...}   as admit.lua keeps it; empty where Redis has lost it
     private static (string? AccountId, string Reservation) Split(string kept)
     {
         var bar = kept.IndexOf('|', StringComparison.Ordinal);
-        return (bar < 0 ? null : kept[SlotsPrefix.Length..bar], kept[(bar + 1)..]);
+        return (bar < 0 ? null : AccountOf(kept[..bar]), kept[(bar + 1)..]);
     }
 
     private Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values) =>

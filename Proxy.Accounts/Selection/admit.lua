@@ -1,16 +1,19 @@
--- Leases a slot for a turn on one of several accounts, exactly: counting and claiming are one step.
+-- Leases a slot for a turn on one of several accounts, exactly: counting and claiming are one step, and so is giving up the slot
+-- that the turn holds on another account. A turn holds one slot at any time; where none is given it keeps the one it has.
 --
 -- KEYS[1]     {pool}:version       mark that changes with every change of accounts and keys
 -- KEYS[2]     {pool}:generation    milliseconds at which this Redis' slots began to be counted; missing in an empty Redis
 -- KEYS[3]     {pool}:leases        zset turn -> end of its lease (ms)
 -- KEYS[4]     {pool}:reservations  hash turn -> slots key | reservation: what a lost turn is booked as
--- KEYS[5..]   {pool}:slots:<account>  zset turn -> end of its lease (ms), one for each candidate
+-- KEYS[5..]   {pool}:slots:<account>  zset turn -> end of its lease (ms), one for each of the n candidates
+-- KEYS[5 + n] {pool}:slots:<account>  of the account that the turn moves away from, where that is not a candidate; may be missing
 --
 -- ARGV[1] turn   ARGV[2] lease (ms)   ARGV[3] version the candidates were chosen from   ARGV[4] recovery window (ms)
 -- ARGV[5] reservation (JSON)   ARGV[6] index of the preferred candidate, 0 for none
 -- ARGV[7..] three for each candidate: cap, weight, priority (lower first)
 --
 -- Returns {'granted', index} | {'stale', version} | {'recovering', ms left} | {'full'}
+--       | {'elsewhere', slots key}: nothing was done, since the turn holds a slot under a key that is not among KEYS
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local turn, lease = ARGV[1], tonumber(ARGV[2])
@@ -31,8 +34,18 @@ if left > 0 then
     return {'recovering', string.format('%.0f', left)}
 end
 
-local best, bestLoad, bestPriority
+local held = string.match(redis.call('HGET', KEYS[4], turn) or '', '^[^|]*')
+local known = held == ''
 for i = 5, #KEYS do
+    known = known or KEYS[i] == held
+end
+if not known then
+    return {'elsewhere', held}
+end
+
+local count = (#ARGV - 6) / 3
+local best, bestLoad, bestPriority
+for i = 5, 4 + count do
     local index = i - 4
     local cap = tonumber(ARGV[4 + index * 3])
     local weight = tonumber(ARGV[5 + index * 3])
@@ -58,6 +71,9 @@ if not best then
     return {'full'}
 end
 
+if KEYS[5 + count] then
+    redis.call('ZREM', KEYS[5 + count], turn)
+end
 local ends = string.format('%.0f', now + lease)
 redis.call('ZADD', KEYS[4 + best], ends, turn)
 redis.call('ZADD', KEYS[3], ends, turn)

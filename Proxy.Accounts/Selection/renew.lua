@@ -25,7 +25,8 @@ for i = 3, #KEYS do
         redis.call('ZADD', KEYS[2], ends, turn)
         redis.call('PEXPIRE', KEYS[i], 86400000)
         redis.call('PEXPIRE', KEYS[2], 86400000)
-    else
+    -- A turn whose lease runs and whose slot is not here has just moved: its edge learns of it with the answer it waits for.
+    elseif tonumber(redis.call('ZSCORE', KEYS[2], turn) or 0) <= now then
         lost[#lost + 1] = turn
     end
 end

@@ -4,13 +4,14 @@ using StackExchange.Redis;
 
 namespace Proxy.Continuity.Owners;
 
-/// <summary>Resolve and publish.</summary>
+/// <summary>Resolve, publish, and reject an anchor.</summary>
 internal static class OwnerEndpoints
 {
     public static void MapOwners(this IEndpointRouteBuilder app)
     {
         app.MapPost(ContinuityRoutes.Resolve, ResolveAsync);
         app.MapPost(ContinuityRoutes.Publish, PublishAsync);
+        app.MapPost(ContinuityRoutes.RejectAnchor, RejectAnchorAsync);
     }
 
     private static async Task<Results<Ok<ResolveResponse>, BadRequest, StatusCodeHttpResult>> ResolveAsync(
@@ -36,6 +37,18 @@ internal static class OwnerEndpoints
             }
             metrics.CountConflict();
             return TypedResults.Conflict();
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            return TypedResults.StatusCode(StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static async Task<Results<Ok<RejectAnchorResponse>, StatusCodeHttpResult>> RejectAnchorAsync(RejectAnchorRequest request, RejectedAnchors anchors)
+    {
+        try
+        {
+            return TypedResults.Ok(new RejectAnchorResponse(await anchors.RejectAsync(request.KeyId, request.Anchor)));
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {

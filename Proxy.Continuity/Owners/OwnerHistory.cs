@@ -1,4 +1,5 @@
 using Npgsql;
+using NpgsqlTypes;
 using Proxy.Continuity.Contracts;
 
 namespace Proxy.Continuity.Owners;
@@ -6,20 +7,25 @@ namespace Proxy.Continuity.Owners;
 /// <summary>Owners as <c>request_logs</c> remembers them: what answers when Redis has lost an alias.</summary>
 internal sealed class OwnerHistory(NpgsqlDataSource database)
 {
-    // Both statuses are valid anchors. An id has one owner for life, so the newest row of it is as good as any.
+    // Both statuses are valid anchors. Of an id's rows those of the asking session count first, then the newest. The index on
+    // (request_id, status, ...) finds the few rows of an id, whichever session they are of, so ranking them costs nothing.
     private const string Sql = """
         SELECT DISTINCT ON (request_id) request_id, api_key_id, account_id, domain, session_id, stored, trace_parent
         FROM request_logs
         WHERE request_id = ANY($1) AND status IN ('success', 'incomplete') AND account_id IS NOT NULL AND domain IS NOT NULL
-        ORDER BY request_id, requested_at DESC, id DESC
+        ORDER BY request_id, COALESCE(session_id = $2, false) DESC, requested_at DESC, id DESC
         """;
 
     /// <summary>The owners of those ids that have one.</summary>
+    /// <param name="sessionId">The asking conversation as rows name it; blank for none.</param>
     /// <exception cref="NpgsqlException">Postgres cannot be asked.</exception>
-    public async Task<IReadOnlyDictionary<string, OwnerRecord>> FindAsync(string[] ids, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, OwnerRecord>> FindAsync(string[] ids, string? sessionId, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(Sql);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = ids });
+        // A stranger's text again: no row's session has a NUL in it.
+        var session = string.IsNullOrWhiteSpace(sessionId) || sessionId.Contains('\0', StringComparison.Ordinal) ? null : sessionId;
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)session ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         var owners = new Dictionary<string, OwnerRecord>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace Proxy.Continuity.Owners;
 
-/// <summary>Finds owners: Redis first, then Postgres, and never says "unknown" while one of them could not be asked.</summary>
+/// <summary>
+/// Finds owners: Redis first, then Postgres, and never says "unknown" while one of them could not be asked. A turn state is a preference
+/// and in no log row: it is looked up in Redis only, and where that is away it is just unknown.
+/// </summary>
 internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory history, ContinuityMetrics metrics, ILogger<OwnerLookup> logger)
 {
     private static readonly TimeSpan HistoryBound = TimeSpan.FromSeconds(2);
@@ -12,10 +15,9 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
     /// <summary>The answers to a request; null when one of its ids could not be looked up.</summary>
     public async Task<ResolveResponse?> ResolveAsync(ResolveRequest request, CancellationToken cancellationToken)
     {
-        var (found, scopeAccountId) = await AskRedisAsync(request);
-        // An id is a stranger's text: one with NUL is in no row, and Postgres would refuse the whole question for it.
-        var missing = request.Ids.Where((_, index) => found?[index] is null).Select(id => id.Id).Where(id => !id.Contains('\0', StringComparison.Ordinal)).Distinct().ToArray();
-        var remembered = missing.Length == 0 ? Nothing : await AskPostgresAsync(missing, cancellationToken);
+        var (found, scope) = await AskRedisAsync(request);
+        var missing = request.Ids.Where((id, index) => found?[index] is null && IsLogged(id)).Select(id => id.Id).Distinct().ToArray();
+        var remembered = missing.Length == 0 ? Nothing : await AskPostgresAsync(missing, request.SessionId, cancellationToken);
 
         var answers = new ResolvedOwner[request.Ids.Count];
         for (var index = 0; index < answers.Length; index++)
@@ -23,7 +25,7 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
             var id = request.Ids[index];
             var (owner, source) = found?[index] is { } alias ? (alias, "redis") : (remembered?.GetValueOrDefault(id.Id), "postgres");
             // Redis away and Postgres without the row: the alias may be there and its row still on the way.
-            if (owner is null && (found is null || remembered is null))
+            if (owner is null && id.Kind != OwnedKinds.TurnState && (found is null || remembered is null))
             {
                 metrics.CountResolution("none", "failed");
                 return null;
@@ -32,10 +34,13 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
             metrics.CountResolution(answers[index].Source ?? "none", answers[index].Outcome.ToString().ToLowerInvariant());
         }
         await RestoreAliasesAsync(answers);
-        return new ResolveResponse(answers, scopeAccountId);
+        return new ResolveResponse(answers, scope?.AccountId, scope?.Domain);
     }
 
     private static IReadOnlyDictionary<string, OwnerRecord> Nothing { get; } = new Dictionary<string, OwnerRecord>();
+
+    // An id is a stranger's text: one with NUL is in no row, and Postgres would refuse the whole question for it.
+    private static bool IsLogged(OwnedId id) => id.Kind != OwnedKinds.TurnState && !id.Id.Contains('\0', StringComparison.Ordinal);
 
     private static ResolvedOwner Answer(OwnedId id, OwnerRecord? owner, string source, string keyId) => owner switch
     {
@@ -44,7 +49,7 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
         _ => new(id, OwnerOutcome.Owner, owner, source),
     };
 
-    private async Task<(OwnerRecord?[]? Owners, string? ScopeAccountId)> AskRedisAsync(ResolveRequest request)
+    private async Task<(OwnerRecord?[]? Owners, ScopeAlias? Scope)> AskRedisAsync(ResolveRequest request)
     {
         try
         {
@@ -57,13 +62,13 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
         }
     }
 
-    private async Task<IReadOnlyDictionary<string, OwnerRecord>?> AskPostgresAsync(string[] ids, CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<string, OwnerRecord>?> AskPostgresAsync(string[] ids, string? sessionId, CancellationToken cancellationToken)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         bound.CancelAfter(HistoryBound);
         try
         {
-            return await history.FindAsync(ids, bound.Token);
+            return await history.FindAsync(ids, sessionId, bound.Token);
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))

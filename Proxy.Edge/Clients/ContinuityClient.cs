@@ -8,6 +8,7 @@ internal sealed class ContinuityClient(HttpClient http)
 {
     private static readonly TimeSpan ResolveBound = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan PublishBound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RejectBound = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan IntakeBound = TimeSpan.FromSeconds(30);
 
     /// <summary>The owners of some ids, or null when they could not be looked up.</summary>
@@ -22,6 +23,14 @@ internal sealed class ContinuityClient(HttpClient http)
     {
         using var response = await http.TryPostAsync(ContinuityRoutes.Publish, request, ContinuityJson.Default.PublishRequest, PublishBound, mayRepeat: true, cancellationToken);
         return response?.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.Conflict or HttpStatusCode.BadRequest;
+    }
+
+    /// <summary>Notes that the key is told that an anchor does not work; whether it was before, or null when that could not be asked.</summary>
+    public async Task<bool?> RejectAnchorAsync(string keyId, string anchor, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(
+            ContinuityRoutes.RejectAnchor, new RejectAnchorRequest(keyId, anchor), ContinuityJson.Default.RejectAnchorRequest, RejectBound, mayRepeat: false, cancellationToken);
+        return (await response.TryReadAsync(ContinuityJson.Default.RejectAnchorResponse, cancellationToken))?.Before;
     }
 
     /// <summary>True when every row is taken in or set aside.</summary>

@@ -8,18 +8,14 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(AccountsRoutes.RenewIntervalSeconds);
 
-    private readonly ConcurrentDictionary<Guid, (string AccountId, CancellationTokenSource Lost)> _held = new();
+    private readonly ConcurrentDictionary<Guid, Held> _held = new();
 
     /// <summary>How many slots this edge holds.</summary>
     public int Count => _held.Count;
 
-    /// <summary>Takes over a slot; the token is canceled if it is lost.</summary>
-    public CancellationToken Hold(Guid turnId, string accountId)
-    {
-        var lost = new CancellationTokenSource();
-        _held[turnId] = (accountId, lost);
-        return lost.Token;
-    }
+    /// <summary>Takes over a slot, or the one the turn has been moved to; the token, the same for all of a turn's slots, is canceled if it is lost.</summary>
+    public CancellationToken Hold(Guid turnId, string accountId) =>
+        _held.AddOrUpdate(turnId, static (_, accountId) => new Held(accountId, new CancellationTokenSource()), static (_, held, accountId) => held with { AccountId = accountId }, accountId).Lost.Token;
 
     /// <summary>True while the turn, or upstream on its behalf, is at work.</summary>
     public bool IsHeld(Guid turnId) => _held.ContainsKey(turnId);
@@ -43,22 +39,25 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
                 var renewed = await accounts.RenewAsync([.. chunk.Select(held => new SlotLease(held.Key, held.Value.AccountId))], stoppingToken);
                 foreach (var turnId in renewed?.Lost ?? [])
                 {
-                    Stop(turnId);
+                    Stop(chunk.FirstOrDefault(held => held.Key == turnId));
                 }
             }
         }
     }
 
-    private void Stop(Guid turnId)
+    // Compared with what was asked: a turn that has moved to another account meanwhile has lost nothing.
+    private void Stop(KeyValuePair<Guid, Held> asked)
     {
-        if (!_held.TryRemove(turnId, out var held))
+        if (asked.Value is null || !_held.TryRemove(asked))
         {
             return;
         }
-        LogLost(turnId);
-        held.Lost.Cancel();
-        held.Lost.Dispose();
+        LogLost(asked.Key);
+        asked.Value.Lost.Cancel();
+        asked.Value.Lost.Dispose();
     }
+
+    private sealed record Held(string AccountId, CancellationTokenSource Lost);
 
     [LoggerMessage(411, LogLevel.Warning, "Turn {TurnId} has lost its slot and is stopped")]
     private partial void LogLost(Guid turnId);

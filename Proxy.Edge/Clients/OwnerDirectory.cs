@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Caching.Memory;
 using Proxy.Continuity.Contracts;
+using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Clients;
 
@@ -13,27 +14,27 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
     private static readonly TimeSpan ScopeLifetime = TimeSpan.FromSeconds(30);
 
     /// <summary>The owners in the order asked and the scope's account, or null when they could not be looked up.</summary>
-    public async ValueTask<ResolveResponse?> ResolveAsync(string keyId, string? scope, IReadOnlyList<OwnedId> ids, CancellationToken cancellationToken)
+    public async ValueTask<ResolveResponse?> ResolveAsync(string keyId, TurnScope scope, IReadOnlyList<OwnedId> ids, CancellationToken cancellationToken)
     {
         var owners = new ResolvedOwner?[ids.Count];
         var missing = new List<OwnedId>();
         for (var index = 0; index < ids.Count; index++)
         {
-            owners[index] = cache.TryGetValue(OwnerKey(ids[index].Id), out OwnerRecord? known) && known is not null ? Answer(ids[index], known, keyId) : null;
+            owners[index] = cache.TryGetValue(OwnerKey(ids[index].Id), out OwnerRecord? owner) && owner is not null ? Answer(ids[index], owner, keyId) : null;
             if (owners[index] is null)
             {
                 missing.Add(ids[index]);
             }
         }
-        string? scopeAccount = null;
+        ScopeAccount? known = null;
         // With an owner at hand the scope's account decides nothing.
-        var needsScope = scope is not null && ids.Count == missing.Count && !cache.TryGetValue(ScopeKey(keyId, scope), out scopeAccount);
+        var needsScope = scope.Key is not null && ids.Count == missing.Count && !cache.TryGetValue(ScopeKey(keyId, scope.Key), out known);
         if (missing.Count == 0 && !needsScope)
         {
-            return new ResolveResponse(owners!, scopeAccount);
+            return new ResolveResponse(owners!, known?.AccountId, known?.Domain);
         }
 
-        var response = await AskAsync(keyId, needsScope ? scope : null, missing, cancellationToken);
+        var response = await AskAsync(keyId, needsScope ? scope.Key : null, scope.SessionId, missing, cancellationToken);
         if (response is null)
         {
             // A preference that could not be asked for is no reason to refuse a turn.
@@ -47,7 +48,7 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
         {
             Keep(resolved.Id, resolved.Owner!, scope: null);
         }
-        return new ResolveResponse(owners!, scopeAccount ?? response.ScopeAccountId);
+        return new ResolveResponse(owners!, known?.AccountId ?? response.ScopeAccountId, known?.Domain ?? response.ScopeDomain);
     }
 
     /// <summary>Remembers an owner, and the account as its scope's.</summary>
@@ -56,32 +57,34 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
         cache.Set(OwnerKey(id.Id), owner, Entry(OwnerLifetime));
         if (scope is not null)
         {
-            cache.Set(ScopeKey(owner.KeyId, scope), owner.AccountId, Entry(ScopeLifetime));
+            cache.Set(ScopeKey(owner.KeyId, scope), new ScopeAccount(owner.AccountId, owner.Domain), Entry(ScopeLifetime));
         }
     }
 
     // The service takes so many ids in one call.
-    private async Task<ResolveResponse?> AskAsync(string keyId, string? scope, List<OwnedId> ids, CancellationToken cancellationToken)
+    private async Task<ResolveResponse?> AskAsync(string keyId, string? scope, string? sessionId, List<OwnedId> ids, CancellationToken cancellationToken)
     {
         var owners = new List<ResolvedOwner>(ids.Count);
-        string? scopeAccountId = null;
+        ResolveResponse? first = null;
         do
         {
             var next = ids.Skip(owners.Count).Take(ContinuityRoutes.MaxIds).ToArray();
-            if (await continuity.ResolveAsync(new ResolveRequest(keyId, owners.Count == 0 ? scope : null, next), cancellationToken) is not { } response
+            if (await continuity.ResolveAsync(new ResolveRequest(keyId, owners.Count == 0 ? scope : null, next, sessionId), cancellationToken) is not { } response
                 || response.Owners.Count != next.Length)
             {
                 return null;
             }
             owners.AddRange(response.Owners);
-            scopeAccountId ??= response.ScopeAccountId;
+            first ??= response;
         }
         while (owners.Count < ids.Count);
-        return new ResolveResponse(owners, scopeAccountId);
+        return first with { Owners = owners };
     }
 
     private static ResolvedOwner Answer(OwnedId id, OwnerRecord owner, string keyId) =>
         owner.KeyId == keyId ? new(id, OwnerOutcome.Owner, owner, "edge") : new(id, OwnerOutcome.Foreign, null, "edge");
+
+    private sealed record ScopeAccount(string AccountId, string Domain);
 
     private static (string, string) OwnerKey(string id) => ("owner", id);
 

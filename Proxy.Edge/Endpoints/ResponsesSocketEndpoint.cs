@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
+using Proxy.Continuity.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Protocol;
@@ -72,14 +73,17 @@ internal sealed class ResponsesSocketEndpoint(
         try
         {
             var scope = TurnScope.Of(context.Request.Headers, new TurnRequest());
-            var known = scope.Key is null ? null : await owners.ResolveAsync(caller.KeyId, scope.Key, [], bound.Token);
+            OwnedId[] stateIds = scope.TurnState is { } turnState ? [new OwnedId(OwnedKinds.TurnState, turnState)] : [];
+            var known = scope.Key is null ? null : await owners.ResolveAsync(caller.KeyId, scope, stateIds, bound.Token);
             var admitted = await accounts.AdmitAsync(new AdmissionRequest(
-                Guid.CreateVersion7(), AdmissionPurpose.Request, caller.KeyId, null, null, known?.ScopeAccountId, null, NeedsWebSockets: true, WaitMs: 0), bound.Token);
+                Guid.CreateVersion7(), AdmissionPurpose.Request, caller.KeyId, null, null, known?.Owners.FirstOrDefault()?.Owner?.AccountId ?? known?.ScopeAccountId, null, NeedsWebSockets: true, WaitMs: 0), bound.Token);
             if (admitted?.Account is not { } account)
             {
                 return (null, null, admitted?.Refusal?.Reason is RefusalReason.NoWebSockets ? Errors.UpgradeRequired : null);
             }
-            var upstream = await services.Connector.ConnectAsync(account, path, context.Request, bound.Token);
+            var upstream = await services.Connector.ConnectAsync(
+                account, path, context.Request, known?.Owners is [{ Outcome: not OwnerOutcome.Unknown } given] && given.Owner?.Domain != account.Domain, bound.Token);
+            services.Events.GaveTurnState(caller, scope, account, upstream.Headers[WireHeaders.TurnState]);
             return (account, upstream, null);
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)

@@ -37,7 +37,7 @@ internal sealed class AccountTransformer(AdmittedAccount account, string path, T
         if (minting is not null)
         {
             await proxyResponse.Content.LoadIntoBufferAsync(maxAnswerBytes, cancellationToken);
-            var facts = EventScanner.ReadFacts(await proxyResponse.Content.ReadAsByteArrayAsync(cancellationToken));
+            var facts = ResponseFactsReader.Read(await proxyResponse.Content.ReadAsByteArrayAsync(cancellationToken));
             await events.EndJsonAsync(minting, (int)proxyResponse.StatusCode, facts);
         }
         if (proxyResponse.StatusCode == System.Net.HttpStatusCode.Unauthorized)

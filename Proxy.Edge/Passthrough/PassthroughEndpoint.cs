@@ -62,6 +62,7 @@ internal sealed class PassthroughEndpoint(
             return error;
         }
         turn.Account = account;
+        turn.Send();
         if (body is not null)
         {
             // Read for the ids it names, and plain by now.
@@ -80,7 +81,11 @@ internal sealed class PassthroughEndpoint(
         error = Explain(context, failure);
         if (isMinting)
         {
-            await events.EndAsync(turn, error, wasSent: !ReferenceEquals(error, Errors.UpstreamUnreachable));
+            if (ReferenceEquals(error, Errors.UpstreamUnreachable))
+            {
+                turn.Unsend();
+            }
+            await events.EndAsync(turn, error);
         }
         context.Response.Headers.Clear();
         return error;
@@ -94,6 +99,7 @@ internal sealed class PassthroughEndpoint(
         if (owner is null)
         {
             // GET and DELETE of another key's response are 404, where a turn that continues it is told 400.
+            error ??= Errors.OwnerLookupFailed;
             return (null, named is [var id] && error == OwnerRoute.NotFound(id) ? Errors.IdNotFound(id.Kind, id.Id) : error);
         }
         if (route.Use == RouteUse.Owned && owner.Domain is null && continuity.Value.UnknownIds == UnknownIds.Refuse)

@@ -56,6 +56,25 @@ internal static class ErrorEvents
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>A sign of life for clients that watch the connection.</summary>
+    public static ReadOnlyMemory<byte> SseComment { get; } = ": keep-alive\n\n"u8.ToArray();
+
+    /// <summary>A sign of life for Codex, which takes only JSON events for one.</summary>
+    public static ReadOnlyMemory<byte> SseKeepAlive { get; } = "data: {\"type\":\"keepalive\"}\n\n"u8.ToArray();
+
+    /// <summary>A sign of life for clients that take nothing else for one: <code>{"type":"keepalive"}</code></summary>
+    public static byte[] KeepAliveFrame(string? streamId)
+    {
+        var buffer = new ArrayBufferWriter<byte>(64);
+        using var writer = new Utf8JsonWriter(buffer);
+        writer.WriteStartObject();
+        writer.WriteString("type"u8, "keepalive"u8);
+        WriteStreamId(writer, streamId);
+        writer.WriteEndObject();
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+
     private static void WriteFailed(ArrayBufferWriter<byte> buffer, ApiError error, string? responseId, long sequence, string? streamId)
     {
         using var writer = new Utf8JsonWriter(buffer);

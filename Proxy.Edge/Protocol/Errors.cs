@@ -113,6 +113,24 @@ internal static class Errors
 
     public static ApiError UpstreamUnreachable { get; } = new(Status502BadGateway, "upstream_unavailable", "The upstream account could not be reached; retry later.", ApiError.Server);
 
+    /// <summary>What upstream answered instead of opening a socket; null for nothing at all.</summary>
+    public static ApiError Unreachable(UpstreamError? refusal) => refusal is null
+        ? UpstreamUnreachable
+        : HandshakeRefused(refusal with
+        {
+            // An answer that is no refusal, and one that would cost the client its WebSocket for the whole session: both are the account's trouble.
+            Status = refusal.Status is null or < 400 or Status426UpgradeRequired or >= 500 ? Status503ServiceUnavailable : refusal.Status,
+        }, refusal.Status);
+
+    /// <summary>An upgrade that was refused for what the turn asks, in the form of a frame.</summary>
+    public static ApiError HandshakeRefused(UpstreamError refusal, int? status) => new(
+        refusal.Status ?? Status502BadGateway, refusal.Code ?? "upstream_unavailable", $"The upstream account refused the connection with status {status}.", ApiError.Server,
+        ResetsAt: refusal.ResetsAt);
+
+    /// <summary>Upstream's own error, where its bytes cannot be passed on: an answer that came when the client's had begun already.</summary>
+    public static ApiError OfUpstream(UpstreamError error) => new(
+        error.Status ?? Status502BadGateway, error.Code ?? "upstream_error", error.Message ?? "Upstream refused the request.", ApiError.Server, error.Param, ResetsAt: error.ResetsAt);
+
     /// <summary>The request may have run: repeating it could run it twice.</summary>
     public static ApiError UpstreamFailedAfterSend { get; } =
         new(Status502BadGateway, StreamIncomplete, "Upstream ended the request without an answer. It may have been executed.", ApiError.Server, ShouldRetry: false);
@@ -127,6 +145,10 @@ internal static class Errors
 
     public static ApiError SocketCut(int? closeCode) => new(Status502BadGateway, StreamIncomplete,
         closeCode is null ? "Upstream websocket closed before response.completed" : $"Upstream websocket closed before response.completed (close_code={closeCode})", ApiError.Server);
+
+    /// <summary>Close code 1009: upstream takes no frame of this size.</summary>
+    public static ApiError FrameTooLarge { get; } =
+        new(Status400BadRequest, "payload_too_large", "The request is larger than upstream accepts in one WebSocket message. Send less input.", Param: "input");
 
     public static ApiError StreamIdle { get; } = new(Status504GatewayTimeout, "stream_idle_timeout", "Upstream was silent for too long.", ApiError.Server);
 

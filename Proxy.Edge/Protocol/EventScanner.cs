@@ -14,6 +14,9 @@ internal enum EventKind
     Incomplete,
     Failed,
     Error,
+
+    /// <summary><c>response.metadata</c>: headers that upstream sends late.</summary>
+    Metadata,
 }
 
 /// <summary>The beginning of an event: enough to relay it.</summary>
@@ -23,16 +26,10 @@ internal readonly record struct EventHead(EventKind Kind, long? SequenceNumber)
     public bool IsTerminal => Kind is EventKind.Completed or EventKind.Incomplete or EventKind.Failed or EventKind.Error;
 }
 
-/// <summary>Tokens of a response, as its terminal event tells them.</summary>
-internal readonly record struct TokenUsage(long Input, long CachedInput, long Output, long Reasoning, long Total);
-
-/// <summary>What a <c>response</c> object, or an error in its place, says about a turn.</summary>
-internal readonly record struct ResponseFacts(string? Id, string? Status, string? ErrorCode, TokenUsage? Usage, DateTimeOffset? ResetsAt, double? ResetsInSeconds);
-
 /// <summary>Scans events without an object tree; an event that only passes costs no allocation.</summary>
 internal static class EventScanner
 {
-    private static readonly JsonReaderOptions Options = new() { MaxDepth = 256 };
+    public static readonly JsonReaderOptions Options = new() { MaxDepth = 256 };
 
     /// <summary>
     /// Type and sequence number, reading no further than it must; upstream writes them first:
@@ -107,29 +104,31 @@ internal static class EventScanner
     }
 
     /// <summary>
-    /// The facts in an event (<c>{"type":..., "response":{...}}</c>), an error event or frame (<c>{"type":"error","error":{...}}</c> or
-    /// with the fields at the top), or a whole JSON answer (<c>{"id":...,"status":...,"usage":{...}}</c>, <c>{"error":{...}}</c>).
+    /// The value of a header in <c>response.metadata</c>, or null:
+    /// <code>{"type":"response.metadata","headers":{"x-codex-turn-state":"ts_1"}}</code>
     /// </summary>
-    public static ResponseFacts ReadFacts(ReadOnlySpan<byte> json)
+    public static string? ReadHeader(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name)
     {
-        var facts = new Facts();
         try
         {
             var reader = new Utf8JsonReader(json, Options);
-            if (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+            while (reader.Read())
             {
-                ReadObject(ref reader, ref facts, isError: false, mayNest: true);
+                if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 2 && reader.ValueTextEquals(name))
+                {
+                    return ReadString(ref reader);
+                }
             }
         }
         catch (Exception exception) when (IsMalformed(exception))
         {
-            // What was read so far stands.
+            // Then there is no header.
         }
-        return new ResponseFacts(facts.Id, facts.Status, facts.Code, facts.Usage, facts.ResetsAt, facts.ResetsIn);
+        return null;
     }
 
     // The reader has two kinds of exceptions: one for what is no JSON, one for strings that are no Unicode.
-    private static bool IsMalformed(Exception exception) => exception is JsonException or InvalidOperationException;
+    public static bool IsMalformed(Exception exception) => exception is JsonException or InvalidOperationException;
 
     private static EventKind KindOf(ref Utf8JsonReader reader)
     {
@@ -138,82 +137,9 @@ internal static class EventScanner
         if (reader.ValueTextEquals(WireTypes.Incomplete)) { return EventKind.Incomplete; }
         if (reader.ValueTextEquals(WireTypes.Failed)) { return EventKind.Failed; }
         if (reader.ValueTextEquals(WireTypes.Error)) { return EventKind.Error; }
+        if (reader.ValueTextEquals(WireTypes.Metadata)) { return EventKind.Metadata; }
         return !reader.HasValueSequence && reader.ValueSpan.EndsWith(WireTypes.DeltaSuffix) ? EventKind.Delta : EventKind.Other;
     }
-
-    private static void ReadObject(ref Utf8JsonReader reader, ref Facts facts, bool isError, bool mayNest)
-    {
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("response"u8) && mayNest) { ReadNested(ref reader, ref facts, isError: false); }
-            else if (reader.ValueTextEquals("error"u8)) { ReadNested(ref reader, ref facts, isError: true); }
-            else if (reader.ValueTextEquals("usage"u8)) { ReadUsage(ref reader, ref facts); }
-            else if (reader.ValueTextEquals("id"u8) && !isError) { facts.Id = ReadString(ref reader) ?? facts.Id; }
-            else if (reader.ValueTextEquals("status"u8) && !isError) { facts.Status = ReadString(ref reader) ?? facts.Status; }
-            else if (reader.ValueTextEquals("code"u8)) { facts.Code = ReadString(ref reader) ?? facts.Code; }
-            // Some upstreams give the code in the error's type only.
-            else if (reader.ValueTextEquals("type"u8) && isError) { var type = ReadString(ref reader); facts.Code ??= type; }
-            else if (reader.ValueTextEquals("resets_at"u8)) { facts.ResetsAt = ReadUnixTime(ref reader) ?? facts.ResetsAt; }
-            else if (reader.ValueTextEquals("resets_in_seconds"u8)) { facts.ResetsIn = ReadNumber(ref reader) ?? facts.ResetsIn; }
-            else { reader.Skip(); }
-        }
-    }
-
-    private static void ReadNested(ref Utf8JsonReader reader, ref Facts facts, bool isError)
-    {
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.StartObject)
-        {
-            ReadObject(ref reader, ref facts, isError, mayNest: false);
-        }
-        else
-        {
-            reader.Skip();
-        }
-    }
-
-    private static void ReadUsage(ref Utf8JsonReader reader, ref Facts facts)
-    {
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            reader.Skip();
-            return;
-        }
-        long input = 0, cached = 0, output = 0, reasoning = 0, total = 0;
-        var depth = reader.CurrentDepth;
-        while (reader.Read() && reader.CurrentDepth > depth)
-        {
-            if (reader.TokenType != JsonTokenType.PropertyName) { continue; }
-            // Chat completions and embeddings call input prompt, and output completion.
-            if (reader.ValueTextEquals("input_tokens"u8) || reader.ValueTextEquals("prompt_tokens"u8)) { input = ReadCount(ref reader); }
-            else if (reader.ValueTextEquals("cached_tokens"u8)) { cached = ReadCount(ref reader); }
-            else if (reader.ValueTextEquals("output_tokens"u8) || reader.ValueTextEquals("completion_tokens"u8)) { output = ReadCount(ref reader); }
-            else if (reader.ValueTextEquals("reasoning_tokens"u8)) { reasoning = ReadCount(ref reader); }
-            else if (reader.ValueTextEquals("total_tokens"u8)) { total = ReadCount(ref reader); }
-        }
-        facts.Usage = new TokenUsage(input, cached, output, reasoning, total == 0 ? input + output : total);
-    }
-
-    private static long ReadCount(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        return reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var count) && count > 0 ? count : 0;
-    }
-
-    private static double? ReadNumber(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var number))
-        {
-            return number;
-        }
-        reader.Skip();
-        return null;
-    }
-
-    private static DateTimeOffset? ReadUnixTime(ref Utf8JsonReader reader) =>
-        ReadNumber(ref reader) is { } seconds and > 0 and < 253402300800 ? DateTimeOffset.FromUnixTimeMilliseconds((long)(seconds * 1000)) : null;
 
     private static string? ReadString(ref Utf8JsonReader reader)
     {
@@ -224,13 +150,5 @@ internal static class EventScanner
         }
         reader.Skip();
         return null;
-    }
-
-    private struct Facts
-    {
-        public string? Id, Status, Code;
-        public TokenUsage? Usage;
-        public DateTimeOffset? ResetsAt;
-        public double? ResetsIn;
     }
 }

@@ -63,6 +63,10 @@ internal static class HeaderPolicy
         Copy(from.Content.Headers.NonValidated, to);
     }
 
+    /// <summary>A header of an answer, or null.</summary>
+    public static string? ValueOf(HttpResponseMessage response, string name) =>
+        response.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
+
     private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to)
     {
         foreach (var (name, values) in from)

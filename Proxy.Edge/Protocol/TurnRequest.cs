@@ -16,6 +16,9 @@ internal sealed record TurnRequest
 
     public bool Background { get; init; }
 
+    /// <summary>False for a prewarm: upstream only takes the input in, and generates nothing.</summary>
+    public bool Generate { get; init; } = true;
+
     /// <summary>The lane of a frame; null is the default lane.</summary>
     public string? StreamId { get; init; }
 

@@ -62,6 +62,7 @@ internal static class TurnRequestScanner
         else if (reader.ValueTextEquals("stream"u8)) { fields.Stream = ReadBoolean(ref reader) ?? false; }
         else if (reader.ValueTextEquals("store"u8)) { fields.Store = ReadBoolean(ref reader) ?? true; }
         else if (reader.ValueTextEquals("background"u8)) { fields.Background = ReadBoolean(ref reader) ?? false; }
+        else if (reader.ValueTextEquals("generate"u8)) { fields.Generate = ReadBoolean(ref reader) ?? true; }
         else if (reader.ValueTextEquals("stream_id"u8)) { fields.StreamId = ReadString(ref reader, fields.StreamId, "stream_id", fields); }
         else if (reader.ValueTextEquals("previous_response_id"u8)) { fields.PreviousResponseId = ReadString(ref reader, fields.PreviousResponseId, "previous_response_id", fields); }
         else if (reader.ValueTextEquals("prompt_cache_key"u8)) { fields.PromptCacheKey = ReadName(ref reader, fields.PromptCacheKey); }
@@ -240,7 +241,7 @@ internal static class TurnRequestScanner
     private sealed class Fields
     {
         public string? Type, Model, StreamId, PreviousResponseId, ConversationId, PromptCacheKey, TurnState, SessionId, ThreadId;
-        public bool Stream, Background, HasEncryptedContent, Store = true;
+        public bool Stream, Background, HasEncryptedContent, Store = true, Generate = true;
 
         public ApiError? Problem { get; set; }
 
@@ -253,6 +254,7 @@ internal static class TurnRequestScanner
             Stream = Stream,
             Store = Store,
             Background = Background,
+            Generate = Generate,
             StreamId = StreamId,
             PreviousResponseId = PreviousResponseId,
             ConversationId = ConversationId,

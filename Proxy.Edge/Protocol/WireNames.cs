@@ -10,6 +10,9 @@ internal static class WireHeaders
     public const string LegacySessionId = "session_id";
     public const string CodexSessionId = "x-codex-session-id";
     public const string CodexConversationId = "x-codex-conversation-id";
+    public const string TurnState = "x-codex-turn-state";
+    public const string Originator = "originator";
+    public const string Beta = "openai-beta";
     public const string AzureKey = "api-key";
 }
 
@@ -23,6 +26,7 @@ internal static class WireTypes
     public static ReadOnlySpan<byte> Failed => "response.failed"u8;
     public static ReadOnlySpan<byte> Incomplete => "response.incomplete"u8;
     public static ReadOnlySpan<byte> DeltaSuffix => ".delta"u8;
+    public static ReadOnlySpan<byte> Metadata => "response.metadata"u8;
     public static ReadOnlySpan<byte> Error => "error"u8;
 }
 
@@ -42,4 +46,16 @@ internal static class ApiPrefixes
     public const string CodexV1 = "/backend-api/codex/v1";
 
     public static readonly string[] All = [OpenAi, Codex, CodexV1];
+}
+
+/// <summary>Clients that are told things in a way of their own.</summary>
+internal static class ClientKinds
+{
+    /// <summary>
+    /// The Codex CLI: <c>openai-beta: responses_websockets=2026-02-06</c> on its upgrades, <c>originator: codex_exec</c> (or <c>codex_cli_rs</c>, ...)
+    /// on everything.
+    /// </summary>
+    public static bool IsCodex(IHeaderDictionary headers) =>
+        headers[WireHeaders.Beta].ToString().Contains("responses_websockets=", StringComparison.OrdinalIgnoreCase)
+        || headers[WireHeaders.Originator].ToString().StartsWith("codex", StringComparison.OrdinalIgnoreCase);
 }

@@ -4,22 +4,22 @@ using Proxy.Accounts.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
 using Proxy.Edge.Upstream;
-using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Routing;
 
 /// <summary>What a router needs that all sockets share.</summary>
 internal sealed record SocketServices(
-    TurnAdmission Admission, TurnEvents Events, TurnJournal Journal, UpstreamConnector Connector, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
+    TurnAdmission Admission, TurnRecovery Recovery, TurnEvents Events, TurnJournal Journal, TurnTelemetry Telemetry, UpstreamConnector Connector,
+    IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
 
 /// <summary>
 /// One client's WebSocket: takes its frames and runs its turns on their lanes. Whatever goes wrong with a frame or a turn is answered with
 /// an error frame; the client's socket lives on.
 /// </summary>
-internal sealed partial class SocketRouter : IDisposable
+internal sealed class SocketRouter : IDisposable
 {
-    private const int MaxInFlight = 16;
     private static readonly TimeSpan GoodbyeBound = TimeSpan.FromSeconds(2);
 
     private readonly SocketServices _services;
@@ -27,20 +27,21 @@ internal sealed partial class SocketRouter : IDisposable
     private readonly Caller _caller;
     private readonly MessageSocket _client;
     private readonly UpstreamLinks _links;
+    private readonly SocketTurnRunner _turns;
     private readonly ClientLanes _lanes;
-    private readonly SemaphoreSlim _inFlight = new(MaxInFlight);
+    private readonly bool _isCodex;
     private readonly CancellationTokenSource _ended = new();
     // Canceling a receive cuts the connection, so it is not what ends the turns.
     private readonly CancellationTokenSource _receiving = new();
-    private volatile string? _currentAccountId;
-    private int _runningTurns;
 
     /// <param name="path">Below an account's base URL.</param>
     public SocketRouter(SocketServices services, HttpRequest handshake, Caller caller, string path, MessageSocket client)
     {
         (_services, _handshake, _caller, _client) = (services, handshake, caller, client);
         _links = new UpstreamLinks(services, handshake, path, client, CloseIfIdsAreGoneAsync, _ended.Token);
-        _lanes = new ClientLanes(RunTurnAsync);
+        _turns = new SocketTurnRunner(services, client, _links, _ended.Token);
+        _lanes = new ClientLanes(_turns.RunAsync);
+        _isCodex = ClientKinds.IsCodex(handshake.Headers);
     }
 
     /// <summary>Runs until the client leaves or the edge stops.</summary>
@@ -50,7 +51,7 @@ internal sealed partial class SocketRouter : IDisposable
         if (eager is { } first)
         {
             _links.Adopt(first.Account, first.Socket);
-            _currentAccountId = first.Account.Id;
+            _turns.CurrentAccountId = first.Account.Id;
         }
         var goodbye = SayGoodbyeAsync(stopping);
         try
@@ -74,7 +75,7 @@ internal sealed partial class SocketRouter : IDisposable
     {
         _ended.Dispose();
         _receiving.Dispose();
-        _inFlight.Dispose();
+        _turns.Dispose();
         _links.Dispose();
     }
 
@@ -98,7 +99,7 @@ internal sealed partial class SocketRouter : IDisposable
                     break;
                 default:
                     frame.Dispose();
-                    await TellAsync(kind == MessageKind.Binary ? Errors.BinaryFrame : Errors.TooLarge(_services.Options.Value.MaxDecompressedBytes), streamId: null);
+                    await _turns.TellAsync(kind == MessageKind.Binary ? Errors.BinaryFrame : Errors.TooLarge(_services.Options.Value.MaxDecompressedBytes), streamId: null);
                     break;
             }
         }
@@ -112,109 +113,38 @@ internal sealed partial class SocketRouter : IDisposable
         {
             using (frame)
             {
-                await (request is null ? TellAsync(error!, streamId: null) : PassAsync(request, frame));
+                await (request is null ? _turns.TellAsync(error!, streamId: null) : PassAsync(request, frame));
                 return;
             }
         }
         (var lane, error) = _lanes.For(request.StreamId);
         if (lane is not null)
         {
-            var turn = _services.Journal.Accept(request with { Stream = true }, _caller, TurnScope.Of(_handshake.Headers, request), Surfaces.WebSocket, frame.Length);
+            var turn = _services.Journal.Accept(request with { Stream = true }, _caller, TurnScope.Of(_handshake.Headers, request), Surfaces.WebSocket, frame.Length, isCodex: _isCodex);
             var queued = new SocketTurn(turn, frame);
             if (lane.TryQueue(queued))
             {
                 return;
             }
-            await _services.Events.EndAsync(turn, Errors.TooManyQueued, wasSent: false);
+            await _services.Events.EndAsync(turn, Errors.TooManyQueued);
             error = Errors.TooManyQueued;
         }
         frame.Dispose();
-        await TellAsync(error!, request.StreamId);
+        await _turns.TellAsync(error!, request.StreamId);
     }
 
     // Frames that are not turns (steering, and whatever comes next) go where their lane's turns go.
     private async Task PassAsync(TurnRequest request, PooledBody frame)
     {
-        if (_links.Find(_currentAccountId, request.StreamId ?? Lane.Default) is { } link)
+        if (_links.Find(_turns.CurrentAccountId, request.StreamId ?? Lane.Default) is { } link)
         {
             await link.PassAsync(frame.Memory, _ended.Token);
         }
     }
 
-    private async Task RunTurnAsync(SocketTurn turn)
-    {
-        Interlocked.Increment(ref _runningTurns);
-        try
-        {
-            var (error, wasSent) = await TryRunAsync(turn);
-            if (error is not null)
-            {
-                await _services.Events.EndAsync(turn.Turn, error, wasSent);
-                await TellAsync(turn.Turn, error);
-            }
-        }
-        finally
-        {
-            _services.Journal.Release(turn.Turn);
-            Interlocked.Decrement(ref _runningTurns);
-        }
-    }
-
-    // Never throws: a lane that stopped for one turn would leave those behind it without an answer.
-    private async Task<(ApiError? Error, bool WasSent)> TryRunAsync(SocketTurn turn)
-    {
-        try
-        {
-            await _inFlight.WaitAsync(_ended.Token);
-            try
-            {
-                var refusal = _services.Journal.IsFull ? Errors.SpoolFull : await _services.Admission.AdmitAsync(turn.Turn, needsWebSockets: true, _currentAccountId, _ended.Token);
-                return refusal is null ? await SendAndWaitAsync(turn) : (refusal, false);
-            }
-            finally
-            {
-                _inFlight.Release();
-            }
-        }
-        catch (OperationCanceledException) when (_ended.IsCancellationRequested)
-        {
-            return (Errors.ClientLeft, false);
-        }
-        catch (Exception exception)
-        {
-            LogFault(_services.Logger, exception, turn.Turn.Id);
-            return (Errors.InternalFault, true);
-        }
-    }
-
-    private async Task<(ApiError? Error, bool WasSent)> SendAndWaitAsync(SocketTurn turn)
-    {
-        using var deadline = new TurnDeadline(turn.Turn, _services.Options.Value, _services.Time, _ended.Token);
-        UpstreamLink? link = null;
-        try
-        {
-            (link, var error) = await _links.GetAsync(turn.Turn, deadline);
-            if (link is null)
-            {
-                return (error, false);
-            }
-            _currentAccountId = link.Account.Id;
-            turn.Deadline = deadline;
-            deadline.Progress();
-            error = await link.SendAsync(turn, deadline.Token);
-            return (error ?? await turn.Ended.WaitAsync(deadline.Token), true);
-        }
-        catch (OperationCanceledException)
-        {
-            // Upstream has no cancel on a socket: what still runs there is stopped by closing it.
-            link?.Abort(turn);
-            return (deadline.Reason(), link is not null);
-        }
-    }
-
     // Ids that lived on that socket are gone. While the client is idle, closing costs it nothing: it comes back and sends its history.
     private Task CloseIfIdsAreGoneAsync(UpstreamLink link) =>
-        link.HoldsLocalIds && Volatile.Read(ref _runningTurns) == 0 && !_ended.IsCancellationRequested
+        link.HoldsLocalIds && _turns.IsIdle && !_ended.IsCancellationRequested
             ? CloseClientAsync("Upstream connection ended; reconnect.")
             : Task.CompletedTask;
 
@@ -235,25 +165,4 @@ internal sealed partial class SocketRouter : IDisposable
         _receiving.CancelAfter(GoodbyeBound);
         return _client.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, reason);
     }
-
-    private Task TellAsync(Turn turn, ApiError error) => turn.HasBegun
-        ? SendToClientAsync(ErrorEvents.FailedFrame(error, turn.ResponseId, turn.LastSequence + 1, turn.Request.StreamId))
-        : TellAsync(error, turn.Request.StreamId);
-
-    private Task TellAsync(ApiError error, string? streamId) => SendToClientAsync(ErrorEvents.ErrorFrame(error, streamId));
-
-    private async Task SendToClientAsync(byte[] frame)
-    {
-        try
-        {
-            await _client.SendAsync(frame, _ended.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // Nobody is there to be told.
-        }
-    }
-
-    [LoggerMessage(430, LogLevel.Error, "A fault in turn {TurnId} on a client's socket")]
-    private static partial void LogFault(ILogger logger, Exception exception, Guid turnId);
 }

@@ -1,27 +1,49 @@
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
-using ServiceDefaults.Http;
+using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Routing;
 
-/// <summary>A turn on a lane of a client's socket, with the frame that asks for it, until its response has ended.</summary>
+/// <summary>A turn on a lane of a client's socket, with the frame that asks for it.</summary>
 internal sealed class SocketTurn(Turn turn, PooledBody frame) : IDisposable
 {
-    private readonly TaskCompletionSource<ApiError?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
     public Turn Turn { get; } = turn;
+
+    /// <summary>The turn itself, or, after a steered response, its last successor.</summary>
+    public Turn Last { get; set; } = turn;
 
     /// <summary>The frame as it came; owned by the turn.</summary>
     public PooledBody Frame { get; } = frame;
 
-    /// <summary>Set while it is on an upstream socket.</summary>
-    public TurnDeadline? Deadline { get; set; }
-
-    /// <summary>Null when upstream's terminal event was relayed; else what the client still has to be told.</summary>
-    public Task<ApiError?> Ended => _ended.Task;
-
-    /// <summary>The first to say how the turn has ended is right.</summary>
-    public bool TryEnd(ApiError? error) => _ended.TrySetResult(error);
+    public string Lane => Turn.Request.StreamId ?? Routing.Lane.Default;
 
     public void Dispose() => Frame.Dispose();
+}
+
+/// <summary>A turn on an upstream socket, from the sending of its frame until its response has ended there.</summary>
+internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline deadline)
+{
+    private readonly TaskCompletionSource<RecoverySignal?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The turn whose events come; after a steered response its successor.</summary>
+    public Turn Turn { get; private set; } = turn;
+
+    public string Lane { get; } = lane;
+
+    public AttemptDeadline Deadline { get; } = deadline;
+
+    /// <summary>The id of the response that this attempt was given.</summary>
+    public string? ResponseId { get; set; }
+
+    /// <summary>True when nobody waits for it any more: what still comes of it must reach no one.</summary>
+    public bool IsAbandoned { get; set; }
+
+    /// <summary>Null when the terminal event was relayed; else what happened instead.</summary>
+    public Task<RecoverySignal?> Ended => _ended.Task;
+
+    /// <summary>The first to say how the attempt has ended is right.</summary>
+    public bool TryEnd(RecoverySignal? signal) => _ended.TrySetResult(signal);
+
+    /// <summary>Upstream goes on by itself with another response on the same lane.</summary>
+    public void Succeed(Turn successor) => (Turn, ResponseId) = (successor, null);
 }

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Text.Json;
+using Proxy.Edge.Protocol;
 
 namespace Proxy.Edge.Routing;
 
@@ -17,26 +17,7 @@ internal static class StreamIds
     /// The frame without its <c>stream_id</c>, every other byte as it was:
     /// <code>{"type":"response.create","stream_id":"a","model":"m"}  ->  {"type":"response.create","model":"m"}</code>
     /// </summary>
-    public static byte[] Strip(ReadOnlySpan<byte> frame)
-    {
-        var reader = new Utf8JsonReader(frame, new JsonReaderOptions { MaxDepth = 256 });
-        reader.Read();
-        var previousEnd = (int)reader.BytesConsumed;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var isIt = reader.ValueTextEquals("stream_id"u8);
-            var start = (int)reader.TokenStartIndex;
-            reader.Read();
-            reader.Skip();
-            var end = (int)reader.BytesConsumed;
-            if (isIt)
-            {
-                return Cut(frame, previousEnd, start, end);
-            }
-            previousEnd = end;
-        }
-        return frame.ToArray();
-    }
+    public static byte[] Strip(ReadOnlySpan<byte> frame) => JsonSplices.DropField(frame, "stream_id");
 
     /// <summary>
     /// The event with a <c>stream_id</c> in front:
@@ -54,18 +35,5 @@ internal static class StreamIds
         // A valid name needs no escaping.
         var field = System.Text.Encoding.ASCII.GetBytes(isEmpty ? $"{{\"stream_id\":\"{streamId}\"" : $"{{\"stream_id\":\"{streamId}\",");
         return [.. json[..brace], .. field, .. rest];
-    }
-
-    // With the field goes one comma: the one in front of it, or, where it is the first, the one behind it.
-    private static byte[] Cut(ReadOnlySpan<byte> frame, int previousEnd, int start, int end)
-    {
-        var hasCommaBefore = frame[previousEnd..start].Contains((byte)',');
-        if (hasCommaBefore)
-        {
-            return [.. frame[..previousEnd], .. frame[end..]];
-        }
-        var behind = frame[end..];
-        var comma = behind.TrimStart(" \t\r\n"u8).StartsWith(","u8) ? behind.IndexOf((byte)',') + 1 : 0;
-        return [.. frame[..start], .. behind[comma..]];
     }
 }

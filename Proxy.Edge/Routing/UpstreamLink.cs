@@ -1,95 +1,112 @@
 using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
-using ServiceDefaults.Http;
+using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Routing;
 
 /// <summary>
-/// One upstream socket of a client's socket. Its pump scans each event, gives it to the turn of its lane, and sends it on.
+/// One upstream socket of a client's socket. Its pump scans each event, finds the turn it belongs to, and sends it on; an error goes to the
+/// turn's own task, which decides what the client is told.
 /// </summary>
 /// <param name="lane">The only lane it carries, where the account has no lanes of its own; the lane's name is then ours to add and to take away.</param>
-internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client, AdmittedAccount account, string? lane, TurnEvents events)
+internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client, AdmittedAccount account, string? lane, SocketServices services)
 {
-    private readonly ConcurrentDictionary<string, SocketTurn> _active = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, SocketAttempt> _attempts = new(StringComparer.Ordinal);
+    private readonly LocalIds _localIds = new();
     private volatile bool _hasNamedLanes;
-    private volatile bool _isAborted;
+    private volatile bool _isRetired;
+    private volatile bool _isCut;
     private volatile bool _isClosed;
 
     public AdmittedAccount Account { get; } = account;
 
-    /// <summary>True when the socket is gone; a turn needs another one.</summary>
-    public bool IsClosed => _isClosed;
+    /// <summary>False when the socket is gone or takes no more turns; a turn needs another one.</summary>
+    public bool IsOpen => !_isClosed && !_isRetired;
 
     /// <summary>True when the socket ended by itself while nothing ran on it.</summary>
     public bool DiedIdle { get; private set; }
 
-    /// <summary>True once a response was created here whose id dies with the socket.</summary>
-    public bool HoldsLocalIds { get; private set; }
+    /// <summary>True once a response has ended here whose id dies with the socket.</summary>
+    public bool HoldsLocalIds => !_localIds.IsEmpty;
 
-    /// <summary>Sends a turn's frame. Its events come to it until it has ended.</summary>
-    /// <returns>Null, or why it could not be sent.</returns>
-    public async Task<ApiError?> SendAsync(SocketTurn turn, CancellationToken cancellationToken)
+    /// <summary>True if the response was made here and lives as long as the socket.</summary>
+    public bool Holds(string anchor) => IsOpen && _localIds.Contains(anchor);
+
+    /// <summary>Sends a turn's frame and waits for its end.</summary>
+    /// <returns>Null when the terminal event was relayed; else what happened instead.</returns>
+    public async Task<RecoverySignal?> RunAsync(SocketAttempt attempt, ReadOnlyMemory<byte> frame)
     {
-        var laneName = turn.Turn.Request.StreamId ?? Lane.Default;
-        _hasNamedLanes |= laneName != Lane.Default;
-        _active[laneName] = turn;
+        _hasNamedLanes |= attempt.Lane != Lane.Default;
+        _attempts[attempt.Lane] = attempt;
         // The pump may have ended between the check and the entry; it looks at the entries after it has said so.
-        if (_isClosed || !await upstream.SendAsync(FrameOf(turn), cancellationToken))
+        if (!IsOpen)
         {
-            _active.TryRemove(new KeyValuePair<string, SocketTurn>(laneName, turn));
-            return Errors.SocketCut(upstream.CloseCode);
+            Remove(attempt);
+            attempt.Turn.Unsend();
+            return new RecoverySignal(SignalKind.NotWritten);
         }
-        return null;
+        try
+        {
+            attempt.Turn.Send();
+            attempt.Deadline.Sent();
+            // Where it fails the pump finds the socket closed, too, and says so.
+            await upstream.SendAsync(NamesLane ? StreamIds.Strip(frame.Span) : frame, attempt.Deadline.Token);
+            return await attempt.Ended.WaitAsync(attempt.Deadline.Token);
+        }
+        catch (OperationCanceledException) when (attempt.Deadline.Token.IsCancellationRequested)
+        {
+            var isAlone = IsAlone(attempt);
+            Abandon(attempt);
+            return new RecoverySignal(attempt.Deadline.Reason, IsAlone: isAlone);
+        }
     }
 
     /// <summary>Passes a frame that is not a turn.</summary>
     public Task PassAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken) =>
         upstream.SendAsync(lane is null ? frame : StreamIds.Strip(frame.Span), cancellationToken);
 
-    /// <summary>Stops a turn. There is only one way to stop what runs on a socket: to cut it.</summary>
-    public void Abort(SocketTurn turn)
+    /// <summary>Takes no more turns; closes when those that run have ended.</summary>
+    public void Retire()
     {
-        Forget(turn);
-        _isAborted = true;
-        upstream.Abort();
+        _isRetired = true;
+        CloseIfDrained();
     }
 
     /// <summary>Relays until the upstream socket ends; then all its turns have ended too.</summary>
     public async Task PumpAsync(CancellationToken cancellationToken)
     {
         using var message = new PooledBody(initialCapacity: 4096);
-        var reason = Errors.InternalFault;
+        var signal = new RecoverySignal(SignalKind.Fault);
         try
         {
-            reason = await RelayAllAsync(message, cancellationToken);
-            DiedIdle = _active.IsEmpty && !_isAborted;
+            signal = await RelayAllAsync(message, cancellationToken);
+            DiedIdle = _attempts.IsEmpty && !_isCut;
         }
         catch (OperationCanceledException)
         {
-            reason = Errors.ClientLeft;
+            signal = new RecoverySignal(SignalKind.ClientLeft);
         }
         finally
         {
-            EndAll(reason);
+            EndAll(signal);
             upstream.Abort();
             upstream.Dispose();
         }
     }
 
-    private async Task<ApiError> RelayAllAsync(PooledBody message, CancellationToken cancellationToken)
+    private async Task<RecoverySignal> RelayAllAsync(PooledBody message, CancellationToken cancellationToken)
     {
         while (true)
         {
             switch (await upstream.ReceiveAsync(message, cancellationToken))
             {
                 case MessageKind.Closed:
-                    return Errors.SocketCut(upstream.CloseCode);
+                    return new RecoverySignal(SignalKind.Broken, CloseCode: upstream.CloseCode);
                 case MessageKind.TooLarge:
-                    return Errors.EventTooLarge;
+                    return new RecoverySignal(SignalKind.EventTooLarge);
                 case MessageKind.Text when !await RelayAsync(message, cancellationToken):
-                    return Errors.ClientLeft;
+                    return new RecoverySignal(SignalKind.ClientLeft);
                 default:
                     // A binary message does not go on: clients take it for an error of the protocol.
                     break;
@@ -97,48 +114,149 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         }
     }
 
+    // False when the client is gone.
     private async Task<bool> RelayAsync(PooledBody message, CancellationToken cancellationToken)
     {
-        if (TurnOf(message.Span) is not { } turn)
+        var head = EventScanner.ReadHead(message.Span);
+        if (head.IsTerminal || head.Kind == EventKind.Created)
         {
-            return await client.SendAsync(EventOf(message), cancellationToken);
+            return await RelayLifecycleAsync(head, message, cancellationToken);
         }
-        turn.Deadline?.Progress();
-        var head = events.Observe(turn.Turn, message.Span);
+        // Where there is only one lane, the event's need not be read.
+        if (_attempts.TryGetValue(lane ?? LaneOf(message) ?? Lane.Default, out var attempt))
+        {
+            if (attempt.IsAbandoned)
+            {
+                return true;
+            }
+            attempt.Deadline.Progress(isMilestone: head.Kind == EventKind.Delta);
+            services.Events.Relay(attempt.Turn, head, message.Span);
+        }
+        return await client.SendAsync(EventOf(message), cancellationToken);
+    }
+
+    private async Task<bool> RelayLifecycleAsync(EventHead head, PooledBody message, CancellationToken cancellationToken)
+    {
+        var facts = ResponseFactsReader.Read(message.Span);
+        SocketAttempt[] attempts = [.. _attempts.Values];
+        var matches = FrameMatcher.Match(
+            [.. attempts.Select(attempt => new PendingTurn(lane is null ? attempt.Lane : Lane.Default, attempt.ResponseId, attempt.Turn.Request.PreviousResponseId))],
+            new LifecycleFrame(head.Kind, lane is null ? LaneOf(message) : null, facts.Id, facts.Error));
+        if (matches.Count == 0)
+        {
+            // An idle client would take it for the answer to its next turn.
+            services.Telemetry.CountSwallowed(facts.Error?.Code ?? "foreign");
+            if (facts.Error is { Kind: UpstreamErrorKind.ConnectionLimit })
+            {
+                Retire();
+            }
+            return true;
+        }
+        if (head.Kind is EventKind.Failed or EventKind.Error)
+        {
+            foreach (var index in matches)
+            {
+                Fail(attempts[index], facts.Error ?? UpstreamError.Of(null, null, null, null, null), message);
+            }
+            return true;
+        }
+        return await RelayAsync(attempts[matches[0]], head, facts, message, cancellationToken);
+    }
+
+    private async Task<bool> RelayAsync(SocketAttempt attempt, EventHead head, ResponseFacts facts, PooledBody message, CancellationToken cancellationToken)
+    {
         if (head.Kind == EventKind.Created)
         {
-            HoldsLocalIds |= !turn.Turn.Request.Store;
-        }
-        if (!head.IsTerminal)
-        {
+            attempt.ResponseId = facts.Id;
+            attempt.Deadline.Progress(isMilestone: true);
+            if (attempt.IsAbandoned)
+            {
+                return true;
+            }
+            if (attempt.Turn.HasBegun)
+            {
+                services.Events.Recreated(attempt.Turn, facts);
+                return true;
+            }
+            services.Events.Relay(attempt.Turn, head, message.Span);
             return await client.SendAsync(EventOf(message), cancellationToken);
         }
-        await events.EndAsync(turn.Turn, head.Kind, EventScanner.ReadFacts(message.Span));
-        Forget(turn);
+        if (attempt.IsAbandoned)
+        {
+            Remove(attempt);
+            return true;
+        }
+        await services.Events.EndAsync(attempt.Turn, head, facts);
+        if (!attempt.Turn.Request.Store && facts.Id is { } id)
+        {
+            _localIds.Add(id);
+        }
+        var isSteered = facts.IncompleteReason == "steered";
+        if (isSteered)
+        {
+            attempt.Succeed(services.Journal.Succeed(attempt.Turn));
+            attempt.Deadline.Progress(isMilestone: true);
+        }
+        else
+        {
+            Remove(attempt);
+        }
         var isSent = await client.SendAsync(EventOf(message), cancellationToken);
-        turn.TryEnd(null);
+        if (!isSteered)
+        {
+            attempt.TryEnd(null);
+        }
         return isSent;
     }
 
-    // Where there is only one lane, the event's need not be read.
-    private SocketTurn? TurnOf(ReadOnlySpan<byte> json) =>
-        _active.GetValueOrDefault(lane ?? (_hasNamedLanes ? EventScanner.ReadStreamId(json) : null) ?? Lane.Default);
-
-    private void Forget(SocketTurn turn) => _active.TryRemove(new KeyValuePair<string, SocketTurn>(turn.Turn.Request.StreamId ?? Lane.Default, turn));
-
-    private void EndAll(ApiError error)
+    private void Fail(SocketAttempt attempt, UpstreamError error, PooledBody message)
     {
-        _isClosed = true;
-        foreach (var turn in _active.Values)
+        var isAlone = IsAlone(attempt);
+        Remove(attempt);
+        if (!attempt.IsAbandoned)
         {
-            turn.TryEnd(error);
+            attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, error, IsAlone: isAlone) { Raw = EventOf(message).ToArray() });
         }
-        _active.Clear();
     }
 
-    private bool NamesLane => lane is { Length: > 0 };
+    // There is only one way to stop what runs on a socket: to cut it. Where others run on it, what still comes of the one is dropped, and the
+    // socket ends with the last of the others.
+    private void Abandon(SocketAttempt attempt)
+    {
+        attempt.IsAbandoned = true;
+        Retire();
+    }
 
-    private ReadOnlyMemory<byte> FrameOf(SocketTurn turn) => NamesLane ? StreamIds.Strip(turn.Frame.Span) : turn.Frame.Memory;
+    private bool IsAlone(SocketAttempt attempt) => _attempts.Values.All(other => ReferenceEquals(other, attempt) || other.IsAbandoned);
+
+    private void Remove(SocketAttempt attempt)
+    {
+        _attempts.TryRemove(new KeyValuePair<string, SocketAttempt>(attempt.Lane, attempt));
+        CloseIfDrained();
+    }
+
+    private void CloseIfDrained()
+    {
+        if (_isRetired && _attempts.Values.All(attempt => attempt.IsAbandoned))
+        {
+            _isCut = true;
+            upstream.Abort();
+        }
+    }
+
+    private void EndAll(RecoverySignal signal)
+    {
+        _isClosed = true;
+        foreach (var attempt in _attempts.Values)
+        {
+            attempt.TryEnd(signal with { IsAlone = IsAlone(attempt) });
+        }
+        _attempts.Clear();
+    }
+
+    private string? LaneOf(PooledBody message) => _hasNamedLanes ? EventScanner.ReadStreamId(message.Span) : null;
+
+    private bool NamesLane => lane is { Length: > 0 };
 
     private ReadOnlyMemory<byte> EventOf(PooledBody message) => NamesLane ? StreamIds.Insert(message.Span, lane!) : message.Memory;
 }

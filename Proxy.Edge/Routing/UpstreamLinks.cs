@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
-using ServiceDefaults.Http;
+using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Routing;
 
@@ -25,18 +26,24 @@ internal sealed partial class UpstreamLinks(
     public void Adopt(AdmittedAccount account, MessageSocket socket) => Link(account, KeyOf(account, Lane.Default), socket);
 
     /// <summary>The socket for a turn's account and lane, opened if need be; or why there is none.</summary>
-    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
-    public async Task<(UpstreamLink? Link, ApiError? Error)> GetAsync(Turn turn, TurnDeadline deadline)
+    /// <exception cref="OperationCanceledException">The attempt's deadline.</exception>
+    public async Task<(UpstreamLink? Link, RecoverySignal? Signal)> GetAsync(Turn turn, string lane, CancellationToken cancellationToken)
     {
-        var key = KeyOf(turn.Account!, turn.Request.StreamId ?? Lane.Default);
-        if (!turn.Account!.Lanes)
+        var account = turn.Account!;
+        var key = KeyOf(account, lane);
+        if (turn.Route.Anchor == Anchor.Local)
         {
-            return Find(key) is { } own ? (own, null) : await OpenAsync(turn, key, deadline);
+            // Nowhere else would it be found.
+            return Find(key) is { } home && home.Holds(turn.Request.PreviousResponseId!) ? (home, null) : (null, new RecoverySignal(SignalKind.AnchorGone));
         }
-        await _opening.WaitAsync(deadline.Token);
+        if (!account.Lanes)
+        {
+            return Find(key) is { } own ? (own, null) : await OpenAsync(turn, key, cancellationToken);
+        }
+        await _opening.WaitAsync(cancellationToken);
         try
         {
-            return Find(key) is { } shared ? (shared, null) : await OpenAsync(turn, key, deadline);
+            return Find(key) is { } shared ? (shared, null) : await OpenAsync(turn, key, cancellationToken);
         }
         finally
         {
@@ -53,32 +60,46 @@ internal sealed partial class UpstreamLinks(
 
     public void Dispose() => _opening.Dispose();
 
-    private async Task<(UpstreamLink? Link, ApiError? Error)> OpenAsync(Turn turn, (string, string?) key, TurnDeadline deadline)
+    private async Task<(UpstreamLink? Link, RecoverySignal? Signal)> OpenAsync(Turn turn, (string, string?) key, CancellationToken cancellationToken)
     {
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         bound.CancelAfter(TimeSpan.FromSeconds(services.Options.Value.ConnectSeconds));
         try
         {
-            var opened = await services.Connector.ConnectAsync(turn.Account!, path, handshake, bound.Token);
+            var account = turn.Account!;
+            var opened = await services.Connector.ConnectAsync(account, path, handshake, RequestSplices.DropsTurnState(turn), bound.Token);
             if (opened.Socket is { } socket)
             {
-                return (Link(turn.Account!, key, socket), null);
+                services.Events.GaveTurnState(turn.Caller, turn.Scope, account, opened.Headers[WireHeaders.TurnState]);
+                return (Link(account, key, socket), null);
             }
-            var facts = EventScanner.ReadFacts(opened.Body);
-            services.Events.Refused(turn, facts);
-            return (null, HandshakeErrors.Explain(opened.Status, facts));
+            return (null, SignalOf(opened));
         }
-        catch (OperationCanceledException) when (!deadline.Token.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return (null, Errors.UpstreamUnreachable);
+            return (null, new RecoverySignal(SignalKind.Unreachable));
         }
     }
 
-    private UpstreamLink? Find((string, string?) key) => _links.TryGetValue(key, out var link) && !link.IsClosed ? link : null;
+    // An answer that says what is wrong is as good as an error frame. One that does not, or is not about the turn, is the account's trouble.
+    private static RecoverySignal SignalOf(UpstreamHandshake refused)
+    {
+        if (refused.Status == 0)
+        {
+            return new RecoverySignal(SignalKind.Unreachable);
+        }
+        var error = (ResponseFactsReader.Read(refused.Body).Error ?? UpstreamError.Of(null, null, null, null, null)).With(refused.Status, refused.RetryAfter);
+        var isRefusal = refused.Status is >= 400 and < 500 and not StatusCodes.Status426UpgradeRequired;
+        return isRefusal || error.Kind != UpstreamErrorKind.Other
+            ? new RecoverySignal(SignalKind.Rejected, error) { Raw = ErrorEvents.ErrorFrame(Errors.HandshakeRefused(error, refused.Status), streamId: null) }
+            : new RecoverySignal(SignalKind.Unreachable, error);
+    }
+
+    private UpstreamLink? Find((string, string?) key) => _links.TryGetValue(key, out var link) && link.IsOpen ? link : null;
 
     private UpstreamLink Link(AdmittedAccount account, (string, string?) key, MessageSocket socket)
     {
-        var link = new UpstreamLink(socket, client, account, key.Item2, services.Events);
+        var link = new UpstreamLink(socket, client, account, key.Item2, services);
         _links[key] = link;
         var pump = PumpAsync(link, key);
         _pumps.TryAdd(pump, true);

@@ -17,10 +17,10 @@ internal sealed class EndedTurn(RequestLogRow row, params IReadOnlyList<SegmentR
 /// What the spool holds that one of the services has not acknowledged. Each service has its own backlog, with its own place in the files
 /// and a window of its own, so that neither waits for the other. Owned by one task.
 /// </summary>
-/// <param name="cut">Turns that an earlier process has begun and not ended.</param>
+/// <param name="cut">Turns that an earlier process has begun and not ended, with the account they were on.</param>
 /// <param name="concerns">Whether the service is to be told of a turn at all.</param>
 /// <param name="isDue">Whether it may be told yet.</param>
-internal sealed class SpoolBacklog(TurnSpool spool, IReadOnlySet<Guid> cut, Predicate<RequestLogRow> concerns, Predicate<RequestLogRow> isDue)
+internal sealed class SpoolBacklog(TurnSpool spool, IReadOnlyDictionary<Guid, string?> cut, Predicate<RequestLogRow> concerns, Predicate<RequestLogRow> isDue)
 {
     private const int MaxEnded = 4000;
 
@@ -72,10 +72,12 @@ internal sealed class SpoolBacklog(TurnSpool spool, IReadOnlySet<Guid> cut, Pred
     {
         foreach (var record in records)
         {
-            if (record.Began is { } began && _open.TryAdd(began.Id, new EndedTurn(began, reader)))
+            if (record.Began is { } began)
             {
+                // A turn that was sent once more has begun twice: the later beginning knows the account it is on.
                 reader.PendingTurns++;
-                if (cut.Contains(began.Id))
+                _open[began.Id] = new EndedTurn(began, [.. _open.TryGetValue(began.Id, out var earlier) ? earlier.Segments : [], reader]);
+                if (cut.TryGetValue(began.Id, out var accountId) && accountId == began.AccountId)
                 {
                     End(began, reader);
                 }

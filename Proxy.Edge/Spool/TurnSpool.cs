@@ -92,21 +92,36 @@ internal sealed partial class TurnSpool : IDisposable
         return watcher;
     }
 
-    /// <summary>Turns that an earlier process has begun and not ended: they were cut by its death.</summary>
-    public IReadOnlySet<Guid> FindCut()
+    /// <summary>Turns that an earlier process has begun and not ended, with the account they were on: they were cut by its death.</summary>
+    public IReadOnlyDictionary<Guid, string?> FindCut()
     {
-        var began = new HashSet<Guid>();
-        var ended = new HashSet<Guid>();
-        foreach (var reader in _leftBehind.Select(segment => new SegmentReader(segment)))
+        var cut = new Dictionary<Guid, string?>();
+        foreach (var record in _leftBehind.Select(segment => new SegmentReader(segment)).SelectMany(ReadAll))
+        {
+            if (record.Began is { } began)
+            {
+                cut[began.Id] = began.AccountId;
+            }
+        }
+        foreach (var record in _leftBehind.Select(segment => new SegmentReader(segment)).SelectMany(ReadAll))
+        {
+            if (record.Ended is { } ended)
+            {
+                cut.Remove(ended.Id);
+            }
+        }
+        return cut;
+
+        static IEnumerable<SpoolRecord> ReadAll(SegmentReader reader)
         {
             while (reader.Read() is { Count: > 0 } records)
             {
-                began.UnionWith(records.Select(record => record.Began?.Id).OfType<Guid>());
-                ended.UnionWith(records.Select(record => record.Ended?.Id).OfType<Guid>());
+                foreach (var record in records)
+                {
+                    yield return record;
+                }
             }
         }
-        began.ExceptWith(ended);
-        return began;
     }
 
     /// <summary>A watcher is done with a segment; the last one removes it.</summary>

@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Options;
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns.Recovery;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Http;
 
@@ -9,19 +11,33 @@ namespace Proxy.Edge.Turns;
 /// A turn over plain HTTP:
 /// <code>
 /// 1 accept -> 2 resolve -> 3 admit -> 4 send -> 5 answer: an error, one JSON object, or events -> 6 end
+///                             ^------- once more, where the recovery policy says so -------'
 /// </code>
 /// Whatever happens on the way, the turn ends once and its slot is freed.
 /// </summary>
 internal sealed class HttpTurnRunner(
-    TurnAdmission admission, TurnEvents events, TurnJournal journal, UpstreamHandlers handlers, SseRelay sse, JsonRelay json, IOptions<EdgeOptions> options, TimeProvider time)
+    TurnAdmission admission, TurnRecovery recovery, TurnEvents events, TurnJournal journal, UpstreamHandlers handlers, SseRelay sse, JsonRelay json,
+    IOptions<EdgeOptions> options, TimeProvider time)
 {
     /// <summary>Runs an accepted turn (step 1 is the caller's) to its end.</summary>
     /// <param name="path">Below the account's base URL.</param>
     public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path)
     {
+        var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
+        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted);
         try
         {
-            await RunToEndAsync(context, turn, body, path);
+            await RunToEndAsync(context.Request, answer, turn, body, path, deadline);
+        }
+        catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
+        {
+            await RecoverAsync(answer, turn, new RecoverySignal(deadline.Reason), deadline);
+        }
+        catch (Exception)
+        {
+            // A fault of ours. The turn must not stay open, and the exception must not be lost.
+            await events.EndAsync(turn, Errors.UpstreamFailedAfterSend);
+            throw;
         }
         finally
         {
@@ -29,79 +45,94 @@ internal sealed class HttpTurnRunner(
         }
     }
 
-    private async Task RunToEndAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path)
+    private async Task RunToEndAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
     {
-        context.Response.Headers[WireHeaders.RequestId] = turn.Id.ToString("N");
-        var wasSent = false;
-        ApiError? error;
-        try
+        // :: Steps 2 and 3
+        var (error, signal) = await answer.KeepAliveAsync(admission.AdmitAsync(turn, currentAccountId: null, deadline));
+        if (error is not null)
         {
-            // :: Steps 2 and 3
-            error = journal.IsFull ? Errors.SpoolFull : await admission.AdmitAsync(turn, needsWebSockets: false, currentAccountId: null, context.RequestAborted);
-            context.Response.Headers[WireHeaders.Continuity] = $"owner={turn.OwnerSource}; replays=0";
-            if (error is null)
-            {
-                (error, wasSent) = await SendAsync(context, turn, body, path);
-            }
-        }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-        {
-            error = Errors.ClientLeft;
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException)
-        {
-            // A fault of ours. The turn must not stay open, and the exception must not be lost.
-            await events.EndAsync(turn, Errors.UpstreamFailedAfterSend, wasSent: true);
-            throw;
-        }
-        // :: Step 6
-        if (error is null)
-        {
+            await EndAsync(answer, turn, error);
             return;
         }
-        await events.EndAsync(turn, error, wasSent);
-        if (!context.RequestAborted.IsCancellationRequested)
+        if (turn.Route.Anchor == Anchor.Local)
         {
-            await error.WriteAsync(context);
+            // It lives on a socket, and this is none.
+            signal ??= new RecoverySignal(SignalKind.AnchorGone);
         }
+        do
+        {
+            // :: Steps 4 and 5
+            signal ??= await AttemptAsync(from, answer, turn, body, path, deadline);
+            // :: Step 6
+            if (signal is null || !await RecoverAsync(answer, turn, signal, deadline))
+            {
+                return;
+            }
+            signal = null;
+        }
+        while (true);
     }
 
-    private async Task<(ApiError? Error, bool WasSent)> SendAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path)
+    // Null when the client has its answer.
+    private async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
     {
-        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted);
-        using var request = UpstreamRequests.Post(turn.Account!, path, context.Request, body);
+        using var limits = deadline.BeginAttempt();
+        using var request = UpstreamRequests.Post(turn.Account!, path, from, RequestSplices.For(turn, body), RequestSplices.DropsTurnState(turn));
         HttpResponseMessage response;
         try
         {
-            // :: Step 4. A streamed answer begins at once; one that is not streamed takes as long as the whole turn may.
+            turn.Send();
+            // A streamed response is created at once; one that is not streamed takes as long as the whole turn may.
             if (turn.Request.Stream)
             {
-                deadline.Progress();
+                limits.Sent();
             }
-            response = await handlers.For(turn.Account!.Id).SendAsync(request, deadline.Token);
+            response = await answer.KeepAliveAsync(handlers.For(turn.Account!.Id).SendAsync(request, limits.Token));
         }
-        catch (HttpRequestException exception)
+        catch (HttpRequestException exception) when (UpstreamRequests.WasNotSent(exception))
         {
-            return UpstreamRequests.WasNotSent(exception) ? (Errors.UpstreamUnreachable, false) : (Errors.UpstreamFailedAfterSend, true);
+            turn.Unsend();
+            return new RecoverySignal(SignalKind.Unreachable);
         }
-        catch (OperationCanceledException)
+        catch (HttpRequestException)
         {
-            return (deadline.Reason(), true);
+            return new RecoverySignal(SignalKind.Broken);
+        }
+        catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
+        {
+            return new RecoverySignal(limits.Reason);
         }
         using (response)
         {
-            // :: Step 5
-            return (await (IsEventStream(response) ? sse : (IAnswerRelay)json).RelayAsync(context, turn, response, deadline), true);
+            events.GaveTurnState(turn.Caller, turn.Scope, turn.Account, HeaderPolicy.ValueOf(response, WireHeaders.TurnState));
+            return await (IsEventStream(response) ? sse.RelayAsync(answer, turn, response, limits) : json.RelayAsync(answer, turn, response, limits));
         }
+    }
+
+    // True when the turn is to be sent once more; else the client has been told.
+    private async Task<bool> RecoverAsync(HttpAnswer answer, Turn turn, RecoverySignal signal, TurnDeadline deadline)
+    {
+        var decision = await answer.KeepAliveAsync(recovery.HandleAsync(turn, signal, deadline));
+        switch (decision)
+        {
+            case null:
+                return true;
+            case { Action: RecoveryAction.Surface }:
+                await events.SurfaceAsync(turn, signal.Error, signal.Error!.Status ?? StatusCodes.Status200OK);
+                await answer.SurfaceAsync(signal.Error);
+                return false;
+            default:
+                await EndAsync(answer, turn, decision.Tell!);
+                return false;
+        }
+    }
+
+    private async Task EndAsync(HttpAnswer answer, Turn turn, ApiError error)
+    {
+        await events.EndAsync(turn, error);
+        await answer.TellAsync(error);
     }
 
     private static bool IsEventStream(HttpResponseMessage response) =>
         response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType?.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase) == true;
-}
-
-/// <summary>Relays upstream's answer to the client and ends the turn by what it says.</summary>
-internal interface IAnswerRelay
-{
-    /// <summary>Null when the client has its answer; an error when it still has to be told.</summary>
-    Task<ApiError?> RelayAsync(HttpContext context, Turn turn, HttpResponseMessage response, TurnDeadline deadline);
 }

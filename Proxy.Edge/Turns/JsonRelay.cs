@@ -1,54 +1,53 @@
-using System.Net;
 using Microsoft.Extensions.Options;
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
-using ServiceDefaults.Http;
+using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Turns;
 
-/// <summary>Relays an answer that is one body: a JSON response, or an error. It is read whole, since the turn ends before the client has it.</summary>
-internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, TimeProvider time) : IAnswerRelay
+/// <summary>Relays an answer that is one body. It is read whole, since the turn ends before the client has it; an error is only held.</summary>
+internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, TimeProvider time)
 {
-    public async Task<ApiError?> RelayAsync(HttpContext context, Turn turn, HttpResponseMessage response, TurnDeadline deadline)
+    /// <summary>Null when the client has its answer; else what happened instead.</summary>
+    public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, AttemptDeadline limits)
     {
         using var body = new PooledBody();
         try
         {
-            await using var stream = await response.Content.ReadAsStreamAsync(deadline.Token);
+            await using var stream = await response.Content.ReadAsStreamAsync(limits.Token);
             int read;
-            while ((read = await stream.ReadAsync(body.GetMemory(), deadline.Token)) > 0)
+            while ((read = await answer.KeepAliveAsync(stream.ReadAsync(body.GetMemory(), limits.Token).AsTask())) > 0)
             {
                 body.Advance(read);
                 if (body.Length > options.Value.MaxEventBytes)
                 {
-                    return Errors.EventTooLarge;
+                    return new RecoverySignal(SignalKind.EventTooLarge);
                 }
             }
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return Errors.UpstreamFailedAfterSend;
+            return new RecoverySignal(SignalKind.Broken);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
-            return deadline.Reason();
+            return new RecoverySignal(limits.Reason);
         }
 
-        // Our credential was refused, not the client's: passed on, the client would throw its own key away.
-        if (response.StatusCode == HttpStatusCode.Unauthorized)
+        var facts = ResponseFactsReader.Read(body.Span);
+        if (!response.IsSuccessStatusCode)
         {
-            return Errors.UpstreamRefusedCredential;
+            answer.Hold(response, body.Span, isEvent: false);
+            var error = facts.Error ?? UpstreamError.Of(null, null, null, null, null);
+            return new RecoverySignal(SignalKind.Rejected, error.With((int)response.StatusCode, DurationText.WaitOf(response.Headers, time.GetUtcNow())));
         }
-        var facts = EventScanner.ReadFacts(body.Span);
-        await events.EndJsonAsync(turn, (int)response.StatusCode, facts, RetryAfterOf(response));
-
-        context.Response.StatusCode = (int)response.StatusCode;
-        HeaderPolicy.CopyDownstream(response, context.Response.Headers);
-        context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body.Memory, context.RequestAborted);
+        if (answer.HasStarted)
+        {
+            // A stream was asked for and has begun with a sign of life.
+            return new RecoverySignal(SignalKind.Broken);
+        }
+        await events.EndJsonAsync(turn, (int)response.StatusCode, facts);
+        await answer.WriteAsync(response, body.Memory);
         return null;
     }
-
-    // Seconds, or a date.
-    private TimeSpan? RetryAfterOf(HttpResponseMessage response) =>
-        response.Headers.RetryAfter is { } hint ? hint.Delta ?? (hint.Date - time.GetUtcNow()) : null;
 }

@@ -26,10 +26,18 @@ internal sealed partial class OwnerPublications(
         return continuity.PublishAsync(request, CancellationToken.None);
     }
 
+    /// <summary>Publishes an id that nobody waits for.</summary>
+    public void Publish(OwnedId id, OwnerRecord owner)
+    {
+        owners.Keep(id, owner, scope: null);
+        var request = new PublishRequest(id, owner, null);
+        Queue(continuity.PublishAsync(request, CancellationToken.None), request);
+    }
+
     /// <summary>Waits for the acknowledgement, so that the client can send a follow-up to any edge; past the bound it comes later.</summary>
     public async Task WaitAsync(Turn turn, TimeSpan bound)
     {
-        if (turn.Publication is not { } publication || turn.ResponseId is not { } id)
+        if (turn.Publication is not { } publication || turn.PublishedId is not { } id)
         {
             return;
         }
@@ -45,7 +53,12 @@ internal sealed partial class OwnerPublications(
             // It goes on below.
         }
         telemetry.CountLatePublication();
-        if (!_pending.Writer.TryWrite((publication, RequestFor(turn, id))))
+        Queue(publication, RequestFor(turn, id));
+    }
+
+    private void Queue(Task<bool> attempt, PublishRequest request)
+    {
+        if (!_pending.Writer.TryWrite((attempt, request)))
         {
             LogDropped();
         }

@@ -1,5 +1,6 @@
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns.Recovery;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
@@ -9,7 +10,10 @@ namespace Proxy.Edge.Turns;
 /// <param name="PreferredAccountId">A preference: the owner itself, or the account that served the scope last.</param>
 /// <param name="Source">Which store knew the owner; <c>unknown</c> if ids were named that nobody knows, <c>none</c> if none was named.</param>
 /// <param name="TraceParent">The turn that minted the anchor.</param>
-internal sealed record OwnerRoute(string? Domain, string? PreferredAccountId, string Source, string? TraceParent)
+/// <param name="Anchor">What is known of the turn's anchor.</param>
+/// <param name="OnlyEncrypted">The domain is demanded by nothing but encrypted content, which no other can read.</param>
+internal sealed record OwnerRoute(
+    string? Domain, string? PreferredAccountId, string Source, string? TraceParent, Anchor Anchor = Anchor.None, bool OnlyEncrypted = false)
 {
     /// <summary>
     /// The route by the owners of all ids a turn names. An id of another key does not exist for this one. An id of which nothing
@@ -36,7 +40,14 @@ internal sealed record OwnerRoute(string? Domain, string? PreferredAccountId, st
             first ??= owner;
             source = first.Source ?? source;
         }
-        return (new OwnerRoute(first?.Owner?.Domain, first?.Owner?.AccountId ?? scopeAccountId, source, first?.Owner?.TraceParent), null);
+        // The anchor is the first of a turn's demands.
+        var anchor = owners is [{ Id.Kind: OwnedKinds.Response } anchored, ..] ? anchored.Owner switch
+        {
+            null => Anchor.Unknown,
+            { Stored: true } => Anchor.Stored,
+            _ => Anchor.Local,
+        } : Anchor.None;
+        return (new OwnerRoute(first?.Owner?.Domain, first?.Owner?.AccountId ?? scopeAccountId, source, first?.Owner?.TraceParent, anchor), null);
     }
 
     /// <summary>What the caller is told of an id that does not exist for it.</summary>

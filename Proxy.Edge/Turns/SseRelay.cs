@@ -1,90 +1,62 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
-using ServiceDefaults.Http;
+using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Turns;
 
 /// <summary>
 /// Relays events as the bytes they came in. Each is scanned once; what has come in one read leaves in one flush. The terminal event
-/// waits until the turn is published and journaled. A stream that breaks ends with <c>response.failed</c>, which all clients understand.
+/// waits until the turn is published and journaled; an error in its place is only held, and ends the stream.
 /// </summary>
-internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options) : IAnswerRelay
+internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
 {
-    public async Task<ApiError?> RelayAsync(HttpContext context, Turn turn, HttpResponseMessage response, TurnDeadline deadline)
+    /// <summary>Null when the response's terminal event was relayed; else what happened instead.</summary>
+    public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, AttemptDeadline limits)
     {
-        context.Response.StatusCode = (int)response.StatusCode;
-        HeaderPolicy.CopyDownstream(response, context.Response.Headers);
-        context.Response.ContentLength = null;
-        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        // Clients judge upstream by how soon it answers: the headers leave now and not with the first event.
-        await context.Response.StartAsync(context.RequestAborted);
-
-        var (hasEnded, error) = await PumpAsync(context.Response.BodyWriter, turn, response, deadline);
-        if (hasEnded || context.RequestAborted.IsCancellationRequested)
-        {
-            return hasEnded ? null : Errors.ClientLeft;
-        }
-        await events.EndAsync(turn, error!, wasSent: true);
-        await context.Response.BodyWriter.WriteAsync(ErrorEvents.SseFailed(error!, turn.ResponseId, turn.LastSequence + 1), context.RequestAborted);
-        return null;
-    }
-
-    // Never throws: it says whether the response's terminal event was relayed, and if not, why.
-    private async Task<(bool HasEnded, ApiError? Error)> PumpAsync(PipeWriter client, Turn turn, HttpResponseMessage response, TurnDeadline deadline)
-    {
-        var splitter = new SseSplitter();
         var hasEnded = false;
         PipeReader? upstream = null;
         try
         {
-            upstream = PipeReader.Create(await response.Content.ReadAsStreamAsync(deadline.Token));
+            upstream = PipeReader.Create(await response.Content.ReadAsStreamAsync(limits.Token));
+            var splitter = new SseSplitter();
             while (true)
             {
-                if (hasEnded)
-                {
-                    deadline.Linger();
-                }
-                else
-                {
-                    deadline.Progress();
-                }
-                var read = await upstream.ReadAsync(deadline.Token);
+                var reading = upstream.ReadAsync(limits.Token);
+                var read = reading.IsCompleted || turn.HasBegun ? await reading : await answer.KeepAliveAsync(reading.AsTask());
                 var buffer = read.Buffer;
                 while (splitter.TryReadEvent(ref buffer, out var sseEvent))
                 {
-                    hasEnded = hasEnded || await TryEndAsync(client, turn, sseEvent, deadline);
-                    Write(client, sseEvent);
+                    (hasEnded, var signal) = await RelayAsync(answer, turn, response, sseEvent, hasEnded, limits);
+                    if (signal is not null)
+                    {
+                        return signal;
+                    }
                 }
                 if (read.IsCompleted)
                 {
-                    hasEnded = hasEnded || (!buffer.IsEmpty && await TryEndAsync(client, turn, buffer, deadline));
-                    if (!hasEnded)
-                    {
-                        // Half an event would swallow the first line of the one that now has to follow.
-                        return (false, Errors.StreamCut);
-                    }
-                    Write(client, buffer);
-                    await client.FlushAsync(deadline.Token);
-                    return (true, null);
+                    return await CompleteAsync(answer, turn, response, buffer, hasEnded, limits);
                 }
                 if (buffer.Length > options.Value.MaxEventBytes)
                 {
-                    return (hasEnded, Errors.EventTooLarge);
+                    return hasEnded ? null : new RecoverySignal(SignalKind.EventTooLarge);
                 }
-                await client.FlushAsync(deadline.Token);
+                if (answer.HasStarted)
+                {
+                    await answer.Body.FlushAsync(limits.Token);
+                }
                 upstream.AdvanceTo(buffer.Start, buffer.End);
             }
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return (hasEnded, Errors.StreamCut);
+            return hasEnded ? null : new RecoverySignal(SignalKind.Broken);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
-            return (hasEnded, deadline.Reason());
+            return hasEnded ? null : new RecoverySignal(limits.Reason);
         }
         finally
         {
@@ -95,23 +67,66 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         }
     }
 
-    // True for the terminal event: what came before it has left, and the turn has ended.
-    private async Task<bool> TryEndAsync(PipeWriter client, Turn turn, ReadOnlySequence<byte> sseEvent, TurnDeadline deadline)
+    // Upstream's stream is at its end; an event that lacks its empty line still counts if it is the terminal one.
+    private async Task<RecoverySignal?> CompleteAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, ReadOnlySequence<byte> rest, bool hasEnded, AttemptDeadline limits)
     {
-        var head = Observe(turn, sseEvent);
-        if (!head.IsTerminal)
+        if (!hasEnded && (rest.IsEmpty || !EventScanner.ReadHead(SseSplitter.DataOf(rest)).IsTerminal))
         {
-            return false;
+            // Half an event would swallow the first line of the one that now has to follow.
+            return new RecoverySignal(SignalKind.Broken);
         }
-        await client.FlushAsync(deadline.Token);
-        await events.EndAsync(turn, head.Kind, EventScanner.ReadFacts(SseSplitter.DataOf(sseEvent)));
-        return true;
+        if (!rest.IsEmpty)
+        {
+            (_, var signal) = await RelayAsync(answer, turn, response, rest, hasEnded, limits);
+            if (signal is not null)
+            {
+                return signal;
+            }
+        }
+        await answer.Body.FlushAsync(limits.Token);
+        return null;
     }
 
-    private EventHead Observe(Turn turn, in ReadOnlySequence<byte> sseEvent)
+    private async Task<(bool HasEnded, RecoverySignal? Signal)> RelayAsync(
+        HttpAnswer answer, Turn turn, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent, bool hasEnded, AttemptDeadline limits)
     {
-        var data = SseSplitter.DataOf(sseEvent);
-        return data.IsEmpty ? default : events.Observe(turn, data);
+        var head = hasEnded ? default : EventScanner.ReadHead(SseSplitter.DataOf(sseEvent));
+        if (head.Kind is EventKind.Failed or EventKind.Error)
+        {
+            return (false, Hold(answer, response, sseEvent));
+        }
+        if (head is { Kind: EventKind.Created } && turn.HasBegun)
+        {
+            // A prewarm that was sent once more.
+            events.Recreated(turn, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
+            limits.Progress(isMilestone: true);
+            return (hasEnded, null);
+        }
+        if (!answer.HasStarted)
+        {
+            await answer.StartStreamAsync(response);
+        }
+        if (head.IsTerminal)
+        {
+            // What came before it must not wait for it.
+            await answer.Body.FlushAsync(limits.Token);
+            await events.EndAsync(turn, head, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
+            limits.Linger();
+            hasEnded = true;
+        }
+        else if (!hasEnded)
+        {
+            limits.Progress(isMilestone: head.Kind is EventKind.Created or EventKind.Delta);
+            events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
+        }
+        Write(answer.Body, sseEvent);
+        return (hasEnded, null);
+    }
+
+    private static RecoverySignal Hold(HttpAnswer answer, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent)
+    {
+        answer.Hold(response, sseEvent.ToArray(), isEvent: true);
+        return new RecoverySignal(SignalKind.Rejected, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)).Error ?? UpstreamError.Of(null, null, null, null, null));
     }
 
     private static void Write(PipeWriter client, in ReadOnlySequence<byte> bytes)

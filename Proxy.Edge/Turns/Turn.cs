@@ -1,8 +1,10 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns.Recovery;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
@@ -13,6 +15,8 @@ namespace Proxy.Edge.Turns;
 /// <param name="timestamp">The same moment on the monotonic clock.</param>
 internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, TurnRequest request, Caller caller, TurnScope scope, string surface)
 {
+    private static readonly OwnerRoute Unresolved = new(null, null, "none", null);
+
     private int _hasEnded;
 
     public Guid Id { get; } = id;
@@ -32,23 +36,50 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>What an id in the answer names: a response, unless the route makes something else.</summary>
     public string MintedKind { get; init; } = OwnedKinds.Response;
 
+    /// <summary>True for the Codex CLI, which recovers from a dead anchor unseen, and reads JSON events only as signs of life.</summary>
+    public bool IsCodex { get; init; }
+
+    /// <summary>True for a turn that upstream began by itself, on a lane whose client sees it already: there is no request of its own to repeat.</summary>
+    public bool IsSuccessor { get; init; }
+
     /// <summary>Length of the request, for the estimate of a cut turn's usage.</summary>
     public int RequestBytes { get; init; }
 
     /// <summary>The turn's span, from its admission on; requests that only pass have none.</summary>
     public Activity? Activity { get; set; }
 
-    /// <summary>How the turn's account was found: which store knew the owner, or that there was none to find.</summary>
-    public string OwnerSource { get; set; } = "none";
+    /// <summary>Where it must or would rather go, from its resolution on.</summary>
+    public OwnerRoute Route { get; set; } = Unresolved;
+
+    /// <summary>The domain that gave the turn state it carries; null where that is not known, or there is none.</summary>
+    public string? TurnStateDomain { get; set; }
+
+    /// <summary>The domain that can read the encrypted content it carries; null where that is not known.</summary>
+    public string? EncryptedIn { get; set; }
+
+    /// <summary>True if reasoning that only another organisation can read is left out.</summary>
+    public bool DropsReasoning { get; set; }
+
+    /// <summary>Accounts that have failed the turn.</summary>
+    public ImmutableArray<string> ExcludedAccountIds { get; private set; } = [];
+
+    /// <summary>How often it was sent once more.</summary>
+    public int Replays { get; private set; }
+
+    /// <summary>What it was sent once more for.</summary>
+    public string? ReplayTrigger { get; private set; }
+
+    /// <summary>Why the client was told something of ours.</summary>
+    public string? Reason { get; set; }
 
     /// <summary>The account whose slot the turn holds.</summary>
     public AdmittedAccount? Account { get; set; }
 
-    /// <summary>Canceled when the slot is lost: it may be another turn's by then.</summary>
-    public CancellationToken LeaseLost { get; set; }
-
     /// <summary>The id upstream gave, from <c>response.created</c> on.</summary>
     public string? ResponseId { get; private set; }
+
+    /// <summary>The id whose owner is being published.</summary>
+    public string? PublishedId { get; set; }
 
     /// <summary>Running since <c>response.created</c>; true when the owner is kept.</summary>
     public Task<bool>? Publication { get; set; }
@@ -66,8 +97,56 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
 
     public string? ErrorCode { get; private set; }
 
-    /// <summary>True once anything of the response has been seen.</summary>
-    public bool HasBegun => ResponseId is not null || LastSequence >= 0;
+    /// <summary>How far it has come.</summary>
+    public TurnPhase Phase { get; private set; }
+
+    /// <summary>True once anything of the response was relayed: an end of ours must then end the response.</summary>
+    public bool HasBegun => Phase >= TurnPhase.Created;
+
+    /// <summary>What happened to it besides going well, for <c>x-continuity</c> and the log row: <c>owner=redis; replays=1; reason=usage_limit_reached</c>.</summary>
+    public string Continuity
+    {
+        get
+        {
+            var reason = Reason ?? ReplayTrigger;
+            return reason is null ? $"owner={Route.Source}; replays={Replays}" : $"owner={Route.Source}; replays={Replays}; reason={reason}";
+        }
+    }
+
+    /// <summary>True once upstream has refused it in so many words.</summary>
+    public bool WasRejected { get; set; }
+
+    /// <summary>True once it was handed to upstream, this time or an earlier one.</summary>
+    public bool WasSent { get; private set; }
+
+    /// <summary>It is being handed to upstream.</summary>
+    public void Send()
+    {
+        WasSent = true;
+        Phase = Phase == TurnPhase.Unsent ? TurnPhase.Sent : Phase;
+    }
+
+    /// <summary>What was handed over was not taken: no byte of it left.</summary>
+    public void Unsend()
+    {
+        WasSent = Replays > 0;
+        Phase = Phase == TurnPhase.Sent ? TurnPhase.Unsent : Phase;
+    }
+
+    /// <summary>It is to be sent once more.</summary>
+    /// <param name="failedAccountId">The account that is not to have it again.</param>
+    public void Replay(string trigger, string? failedAccountId)
+    {
+        Replays++;
+        ReplayTrigger = trigger;
+        if (failedAccountId is not null)
+        {
+            ExcludedAccountIds = ExcludedAccountIds.Add(failedAccountId);
+        }
+        ErrorCode = null;
+        // Of a prewarm the client has seen that it was created; it stays so.
+        Phase = Phase == TurnPhase.Created ? Phase : TurnPhase.Unsent;
+    }
 
     /// <summary>Takes note of an event before it is relayed.</summary>
     public void Observe(EventHead head, long now)
@@ -75,14 +154,21 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         FirstEventTimestamp ??= now;
         LastSequence = Math.Max(LastSequence, head.SequenceNumber ?? LastSequence);
         Deltas += head.Kind == EventKind.Delta ? 1 : 0;
+        Phase = head.Kind switch
+        {
+            EventKind.Created => Phase < TurnPhase.Created ? TurnPhase.Created : Phase,
+            EventKind.Delta or EventKind.Completed or EventKind.Incomplete or EventKind.Failed => TurnPhase.Visible,
+            // Telemetry and keep-alives are not of the response; but after a numbered one a new response would count backwards.
+            _ => head.SequenceNumber is { } sequence && (sequence > 0 || Phase < TurnPhase.Created) ? TurnPhase.Visible : Phase,
+        };
     }
 
     /// <summary>Takes note of what a <c>response</c> object says.</summary>
     public void Observe(in ResponseFacts facts)
     {
-        ResponseId ??= facts.Id;
+        ResponseId = facts.Id ?? ResponseId;
         Usage = facts.Usage ?? Usage;
-        ErrorCode = facts.ErrorCode ?? ErrorCode;
+        ErrorCode = facts.Error?.Code ?? ErrorCode;
     }
 
     /// <summary>Takes note of an error of ours.</summary>

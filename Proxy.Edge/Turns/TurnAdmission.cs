@@ -3,68 +3,119 @@ using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns.Recovery;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
 
 /// <summary>Steps 2 and 3 of a turn: find the owner of what it names, then lease a slot of an account that may serve it.</summary>
 internal sealed class TurnAdmission(
-    OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, TimeProvider time)
+    OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery)
 {
-    /// <summary>Resolves and admits; on success the turn holds a slot and is journaled.</summary>
+    /// <summary>Resolves and admits; on success the turn holds a slot and is journaled, and both are null.</summary>
     /// <param name="currentAccountId">The account whose socket the client is on already: preferred where nothing is demanded.</param>
-    public async Task<ApiError?> AdmitAsync(Turn turn, bool needsWebSockets, string? currentAccountId, CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
+    public async Task<(ApiError? Error, RecoverySignal? Signal)> AdmitAsync(Turn turn, string? currentAccountId, TurnDeadline deadline)
     {
         turn.Activity = telemetry.Begin(turn);
-        var (route, error) = await ResolveAsync(turn, OwnerRoute.DemandsOf(turn.Request), cancellationToken);
+        if (journal.IsFull)
+        {
+            return (null, new RecoverySignal(SignalKind.SpoolFull));
+        }
+        var (route, error) = await ResolveAsync(turn, OwnerRoute.DemandsOf(turn.Request), deadline.Token);
         if (route is null)
         {
-            return error;
+            return error is null ? (null, new RecoverySignal(SignalKind.LookupFailed)) : (error, null);
         }
-        var response = await LeaseAsync(new AdmissionRequest(
-            turn.Id, AdmissionPurpose.Turn, turn.Caller.KeyId, turn.Request.Model, route.Domain,
-            route.Domain is null ? currentAccountId ?? route.PreferredAccountId : route.PreferredAccountId,
-            null, needsWebSockets, options.Value.AdmissionWaitSeconds * 1000), cancellationToken);
-        if (response?.Account is not { } account)
+        var request = RequestFor(turn) with { PreferredAccountId = route.Domain is null ? currentAccountId ?? route.PreferredAccountId : route.PreferredAccountId };
+        var signal = await LeaseAsync(turn, request, deadline);
+        if (signal is { Refusal.Reason: RefusalReason.OwnerGone } && route.OnlyEncrypted)
         {
-            return Explain(turn, response?.Refusal);
+            // Nobody can read that reasoning any more: holding the turn back for it would end the conversation.
+            turn.Route = route with { Domain = null, OnlyEncrypted = false };
+            signal = await LeaseAsync(turn, RequestFor(turn), deadline);
         }
-        turn.Account = account;
-        turn.LeaseLost = leases.Hold(turn.Id, account.Id);
-        try
-        {
-            journal.Begin(turn);
-            return null;
-        }
-        catch (IOException)
-        {
-            return Errors.SpoolFull;
-        }
+        return (null, signal);
     }
 
-    /// <summary>Where a request that names these ids has to go.</summary>
+    /// <summary>Moves the turn's slot to where it is to be sent once more; null on success.</summary>
+    /// <param name="failedAccountId">The account that is not to have it again.</param>
+    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
+    public Task<RecoverySignal?> ReadmitAsync(Turn turn, string? failedAccountId, bool refreshesCredential, TurnDeadline deadline) => LeaseAsync(turn, RequestFor(turn) with
+    {
+        PreferredAccountId = failedAccountId is null ? turn.Account?.Id : turn.Route.PreferredAccountId,
+        OnlyAccountId = refreshesCredential ? turn.Account?.Id : RequestFor(turn).OnlyAccountId,
+        ExcludedAccountIds = failedAccountId is null ? turn.ExcludedAccountIds : turn.ExcludedAccountIds.Add(failedAccountId),
+        RefreshCredential = refreshesCredential,
+    }, deadline);
+
+    /// <summary>Where a request that names these ids has to go; neither a route nor an error if that could not be looked up.</summary>
     public async Task<(OwnerRoute? Route, ApiError? Error)> ResolveAsync(Turn turn, IReadOnlyList<OwnedId> demands, CancellationToken cancellationToken)
     {
         if (demands.Count == 0 && turn.Scope.Key is null)
         {
-            return (new OwnerRoute(null, null, turn.OwnerSource, null), null);
+            return (turn.Route, null);
         }
-        var resolved = await owners.ResolveAsync(turn.Caller.KeyId, turn.Scope.Key, demands, cancellationToken);
+        var asked = turn.Scope.TurnState is { } turnState ? [.. demands, new OwnedId(OwnedKinds.TurnState, turnState)] : demands;
+        var resolved = await owners.ResolveAsync(turn.Caller.KeyId, turn.Scope, asked, cancellationToken);
         if (resolved is null)
         {
-            telemetry.CountFailClosed(turn, "lookup_failed");
-            return (null, Errors.OwnerLookupFailed);
+            telemetry.CountResolution(turn, "none", "fail_closed");
+            return (null, null);
         }
-        var (route, error) = OwnerRoute.Choose(resolved.Owners, resolved.ScopeAccountId);
-        if (route is not null)
+        var state = asked.Count > demands.Count ? resolved.Owners[^1] : null;
+        var (route, error) = OwnerRoute.Choose([.. resolved.Owners.Take(demands.Count)], state?.Owner?.AccountId ?? resolved.ScopeAccountId);
+        if (route is null)
         {
-            turn.OwnerSource = route.Source;
-            telemetry.Resolved(turn, route);
+            telemetry.CountResolution(turn, "none", "foreign");
+            return (null, error);
         }
-        return (route, error);
+        turn.TurnStateDomain = state is { Outcome: OwnerOutcome.Foreign } ? ForeignDomain : state?.Owner?.Domain;
+        turn.EncryptedIn = turn.Request.HasEncryptedContent ? route.Domain ?? turn.TurnStateDomain ?? resolved.ScopeDomain : null;
+        if (route.Domain is null && turn.EncryptedIn is { } readable && !recovery.Value.DropForeignReasoning)
+        {
+            route = route with { Domain = readable, OnlyEncrypted = true };
+        }
+        turn.Route = route;
+        telemetry.Resolved(turn, route);
+        return (route, null);
     }
 
-    private async Task<AdmissionResponse?> LeaseAsync(AdmissionRequest request, CancellationToken cancellationToken)
+    // No account is of this domain: a turn state of another key goes nowhere.
+    private const string ForeignDomain = "";
+
+    private AdmissionRequest RequestFor(Turn turn) => new(
+        turn.Id, AdmissionPurpose.Turn, turn.Caller.KeyId, turn.Request.Model, turn.Route.Domain, turn.Route.PreferredAccountId, turn.ExcludedAccountIds,
+        NeedsWebSockets: turn.Surface == Surfaces.WebSocket, options.Value.AdmissionWaitSeconds * 1000,
+        // An id that lives on a socket is of no use on the domain's other accounts.
+        OnlyAccountId: turn.Route.Anchor == Anchor.Local ? turn.Route.PreferredAccountId : null, MovesFrom: turn.Account?.Id);
+
+    private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, TurnDeadline deadline)
+    {
+        var response = await AskAsync(turn, request with { WaitMs = Math.Min(request.WaitMs, (int)deadline.TimeLeft.TotalMilliseconds) }, deadline.Token);
+        if (response?.Account is not { } account)
+        {
+            return new RecoverySignal(SignalKind.Refused, Refusal: response?.Refusal);
+        }
+        var isMoved = turn.Account?.Id != account.Id;
+        turn.Account = account;
+        turn.DropsReasoning |= recovery.Value.DropForeignReasoning && turn.EncryptedIn is { } readable && readable != account.Domain;
+        deadline.Watch(leases.Hold(turn.Id, account.Id));
+        try
+        {
+            if (isMoved)
+            {
+                journal.Begin(turn);
+            }
+            return null;
+        }
+        catch (IOException)
+        {
+            return new RecoverySignal(SignalKind.SpoolFull);
+        }
+    }
+
+    private async Task<AdmissionResponse?> AskAsync(Turn turn, AdmissionRequest request, CancellationToken cancellationToken)
     {
         try
         {
@@ -76,17 +127,5 @@ internal sealed class TurnAdmission(
             await accounts.AbandonAsync(request.TurnId);
             throw;
         }
-    }
-
-    private ApiError Explain(Turn turn, AdmissionRefusal? refusal)
-    {
-        if (refusal?.Reason is RefusalReason.OwnerGone or RefusalReason.OwnerCooling)
-        {
-            telemetry.CountFailClosed(turn, refusal.Reason == RefusalReason.OwnerGone ? "owner_gone" : "owner_cooling");
-        }
-        return refusal?.Reason == RefusalReason.OwnerGone
-            // Nobody can continue it any more: told so, the client rebuilds from its history on another account.
-            ? OwnerRoute.NotFound(OwnerRoute.DemandsOf(turn.Request)[0])
-            : Refusals.Explain(refusal, turn.Request.Model, time.GetUtcNow());
     }
 }

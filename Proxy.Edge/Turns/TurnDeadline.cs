@@ -1,39 +1,106 @@
-using Proxy.Edge.Protocol;
-using ServiceDefaults.Http;
+using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Turns;
 
-/// <summary>Everything that may stop a turn on its way, in one token, and which of it did.</summary>
+/// <summary>
+/// What ends a turn from outside, in one token: its client leaves, its slot is lost, or its time is up. The time runs from its acceptance and is
+/// never extended, however often it is sent.
+/// </summary>
 internal sealed class TurnDeadline : IDisposable
 {
-    private static readonly TimeSpan LingerLimit = TimeSpan.FromSeconds(5);
-
-    private readonly Turn _turn;
+    private readonly EdgeOptions _options;
+    private readonly TimeProvider _time;
+    private readonly long _accepted;
     private readonly CancellationToken _clientLeft;
     private readonly CancellationTokenSource _whole;
-    private readonly CancellationTokenSource _idle;
+    private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _any;
-    private readonly TimeSpan _idleLimit;
+    private CancellationTokenRegistration _lease;
 
     public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft)
     {
-        _turn = turn;
-        _clientLeft = clientLeft;
-        _idleLimit = TimeSpan.FromSeconds(options.IdleSeconds);
-        var left = TimeSpan.FromSeconds(options.TurnSeconds) - time.GetElapsedTime(turn.AcceptedTimestamp);
-        _whole = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
-        _idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, turn.LeaseLost, _whole.Token, _idle.Token);
+        (_options, _time, _accepted, _clientLeft) = (options, time, turn.AcceptedTimestamp, clientLeft);
+        _whole = new CancellationTokenSource(TimeLeft, time);
+        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, _lost.Token, _whole.Token);
     }
 
     public CancellationToken Token => _any.Token;
 
-    /// <summary>Upstream has shown itself: it may be silent for the whole idle limit again.</summary>
-    public void Progress()
+    public TimeSpan TimeLeft
     {
+        get
+        {
+            var left = TimeSpan.FromSeconds(_options.TurnSeconds) - _time.GetElapsedTime(_accepted);
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Ends the turn, too, when its slot is lost.</summary>
+    public void Watch(CancellationToken leaseLost)
+    {
+        _lease.Dispose();
+        _lease = leaseLost.Register(static lost => ((CancellationTokenSource)lost!).Cancel(), _lost);
+    }
+
+    /// <summary>The limits of sending the turn once.</summary>
+    public AttemptDeadline BeginAttempt() => new(this, _options, _time);
+
+    /// <summary>Why the token was canceled.</summary>
+    public SignalKind Reason =>
+        _clientLeft.IsCancellationRequested ? SignalKind.ClientLeft
+        : _lost.IsCancellationRequested ? SignalKind.LeaseLost
+        : SignalKind.Deadline;
+
+    public void Dispose()
+    {
+        // Waits for a callback that runs, so that it finds its source undisposed.
+        _lease.Dispose();
+        _any.Dispose();
+        _lost.Dispose();
+        _whole.Dispose();
+    }
+}
+
+/// <summary>
+/// What ends one attempt at a turn: the turn's deadline, and upstream's silence. Until <c>response.created</c> nothing else counts as a sign of
+/// life: telemetry and keep-alives come from an upstream that will never begin, too.
+/// </summary>
+internal sealed class AttemptDeadline : IDisposable
+{
+    private static readonly TimeSpan LingerLimit = TimeSpan.FromSeconds(5);
+
+    private readonly TurnDeadline _turn;
+    private readonly TimeSpan _createdLimit;
+    private readonly TimeSpan _idleLimit;
+    private readonly CancellationTokenSource _silence;
+    private readonly CancellationTokenSource _any;
+    private volatile bool _isCreated;
+
+    internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time)
+    {
+        _turn = turn;
+        _createdLimit = TimeSpan.FromSeconds(options.CreatedSeconds);
+        _idleLimit = TimeSpan.FromSeconds(options.IdleSeconds);
+        _silence = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        _any = CancellationTokenSource.CreateLinkedTokenSource(turn.Token, _silence.Token);
+    }
+
+    public CancellationToken Token => _any.Token;
+
+    /// <summary>The turn is being sent: its response has to be created in time.</summary>
+    public void Sent() => _silence.CancelAfter(_createdLimit);
+
+    /// <summary>An event has come; before the milestone it changes nothing.</summary>
+    public void Progress(bool isMilestone)
+    {
+        _isCreated |= isMilestone;
+        if (!_isCreated)
+        {
+            return;
+        }
         try
         {
-            _idle.CancelAfter(_idleLimit);
+            _silence.CancelAfter(_idleLimit);
         }
         catch (ObjectDisposedException)
         {
@@ -42,19 +109,17 @@ internal sealed class TurnDeadline : IDisposable
     }
 
     /// <summary>The response has ended: what may still follow gets a few seconds.</summary>
-    public void Linger() => _idle.CancelAfter(LingerLimit);
+    public void Linger() => _silence.CancelAfter(LingerLimit);
 
     /// <summary>Why the token was canceled.</summary>
-    public ApiError Reason() =>
-        _clientLeft.IsCancellationRequested ? Errors.ClientLeft
-        : _turn.LeaseLost.IsCancellationRequested ? Errors.LeaseLost
-        : _idle.IsCancellationRequested ? Errors.StreamIdle
-        : Errors.UpstreamTimeout;
+    public SignalKind Reason =>
+        _turn.Token.IsCancellationRequested ? _turn.Reason
+        : _isCreated ? SignalKind.Idle
+        : SignalKind.NotCreated;
 
     public void Dispose()
     {
         _any.Dispose();
-        _idle.Dispose();
-        _whole.Dispose();
+        _silence.Dispose();
     }
 }

@@ -1,67 +1,92 @@
+using System.Text;
 using Microsoft.Extensions.Options;
+using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
+using Proxy.Edge.Callers;
 using Proxy.Edge.Protocol;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
 
 /// <summary>
-/// What happens to a turn with each event that upstream sends, on every surface. At <c>response.created</c> its owner is published;
+/// What happens to a turn with each event that is relayed, on every surface. At <c>response.created</c> its owner is published;
 /// before its terminal event leaves, that is acknowledged and the turn is journaled.
 /// </summary>
 internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publications, QuotaMarks marks, IOptions<EdgeOptions> options, TimeProvider time)
 {
     private readonly TimeSpan _publicationWait = TimeSpan.FromMilliseconds(options.Value.PublicationWaitMs);
 
-    /// <summary>Takes note of an event and returns its head. Allocates nothing for an event that only passes.</summary>
-    public EventHead Observe(Turn turn, ReadOnlySpan<byte> json)
+    /// <summary>Takes note of an event that is about to be relayed. Allocates nothing for one that only passes.</summary>
+    public void Relay(Turn turn, EventHead head, ReadOnlySpan<byte> json)
     {
-        var head = EventScanner.ReadHead(json);
         turn.Observe(head, time.GetTimestamp());
         if (head.Kind == EventKind.Created)
         {
-            Minted(turn, EventScanner.ReadFacts(json));
+            Minted(turn, ResponseFactsReader.Read(json));
         }
-        return head;
+        else if (head.Kind == EventKind.Metadata)
+        {
+            GaveTurnState(turn.Caller, turn.Scope, turn.Account!, EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)));
+        }
+    }
+
+    /// <summary>A prewarm that was sent once more was created again: its owner is published, and the client is not told a second time.</summary>
+    public void Recreated(Turn turn, in ResponseFacts facts) => Minted(turn, facts);
+
+    /// <summary>Upstream gave the client a turn state: it must not go to another domain.</summary>
+    public void GaveTurnState(Caller caller, TurnScope scope, AdmittedAccount account, string? turnState)
+    {
+        if (!string.IsNullOrWhiteSpace(turnState))
+        {
+            publications.Publish(new OwnedId(OwnedKinds.TurnState, turnState.Trim()), new OwnerRecord(caller.KeyId, account.Id, account.Domain, scope.SessionId, Stored: true, null));
+        }
     }
 
     /// <summary>To be awaited with a terminal event in hand, before it is sent on.</summary>
-    public async Task EndAsync(Turn turn, EventKind kind, ResponseFacts facts)
+    public async Task EndAsync(Turn turn, EventHead head, ResponseFacts facts)
     {
+        turn.Observe(head, time.GetTimestamp());
         Minted(turn, facts);
-        marks.Note(turn, facts);
         await publications.WaitAsync(turn, _publicationWait);
-        journal.End(turn, StatusOf(kind, facts), StatusCodes.Status200OK);
+        journal.End(turn, StatusOf(head.Kind, facts), StatusCodes.Status200OK);
     }
 
     /// <summary>To be awaited with a whole JSON answer in hand, before it is sent on.</summary>
-    public async Task EndJsonAsync(Turn turn, int httpStatus, ResponseFacts facts, TimeSpan? retryAfter = null)
+    public async Task EndJsonAsync(Turn turn, int httpStatus, ResponseFacts facts)
     {
         turn.Observe(default(EventHead), time.GetTimestamp());
         Minted(turn, httpStatus < 300 ? facts : facts with { Id = null });
-        marks.Note(turn, facts, retryAfter);
+        marks.Note(turn, facts.Error);
         await publications.WaitAsync(turn, _publicationWait);
         journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
     }
 
-    /// <summary>Takes note of what upstream said instead of opening a socket.</summary>
-    public void Refused(Turn turn, in ResponseFacts facts) => marks.Note(turn, facts);
+    /// <summary>Ends a turn by upstream's own error, which the client gets as it came.</summary>
+    public async Task SurfaceAsync(Turn turn, UpstreamError? error, int httpStatus)
+    {
+        turn.Observe(new ResponseFacts(null, null, null, error));
+        await publications.WaitAsync(turn, _publicationWait);
+        journal.End(turn, TurnStatus.Failed, httpStatus);
+    }
 
     /// <summary>Ends a turn by an error of ours, or because the client left.</summary>
-    public async Task EndAsync(Turn turn, ApiError error, bool wasSent)
+    public async Task EndAsync(Turn turn, ApiError error)
     {
         turn.Observe(error);
         await publications.WaitAsync(turn, _publicationWait);
-        var status = ReferenceEquals(error, Errors.ClientLeft) ? TurnStatus.Cancelled : wasSent ? TurnStatus.Cut : TurnStatus.Refused;
+        var status = ReferenceEquals(error, Errors.ClientLeft) ? TurnStatus.Cancelled
+            : turn.WasRejected ? TurnStatus.Failed
+            : turn.WasSent ? TurnStatus.Cut
+            : TurnStatus.Refused;
         journal.End(turn, status, error.Status);
     }
 
     private void Minted(Turn turn, in ResponseFacts facts)
     {
         turn.Observe(facts);
-        if (turn.Publication is null && facts.Id is { } id)
+        if (facts.Id is { } id && turn.PublishedId != id)
         {
-            turn.Publication = publications.Begin(turn, id);
+            (turn.PublishedId, turn.Publication) = (id, publications.Begin(turn, id));
         }
     }
 

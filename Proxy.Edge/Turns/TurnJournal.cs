@@ -17,16 +17,41 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     public bool IsFull => spool.IsFull;
 
     /// <summary>Accepts a turn.</summary>
-    public Turn Accept(TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, string mintedKind = OwnedKinds.Response)
+    public Turn Accept(TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, string mintedKind = OwnedKinds.Response, bool isCodex = false)
     {
-        var now = time.GetUtcNow();
-        // Postgres keeps microseconds; the time is half of the row's key and must come back as it was.
-        now = new DateTimeOffset(now.Ticks - (now.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
+        var now = Now;
         return new Turn(Guid.CreateVersion7(now), now, time.GetTimestamp(), request, caller, scope, surface)
         {
             RequestBytes = requestBytes,
             MintedKind = mintedKind,
+            IsCodex = isCodex,
         };
+    }
+
+    /// <summary>
+    /// The turn that upstream begins by itself when a response is steered: it goes on where the other was, under a row of its own. It shares the
+    /// other's slot, so that one is released with this one.
+    /// </summary>
+    public Turn Succeed(Turn steered)
+    {
+        var now = Now;
+        var successor = new Turn(Guid.CreateVersion7(now), now, time.GetTimestamp(), steered.Request with { PreviousResponseId = steered.ResponseId }, steered.Caller, steered.Scope, steered.Surface)
+        {
+            IsCodex = steered.IsCodex,
+            IsSuccessor = true,
+            Account = steered.Account,
+            Route = steered.Route,
+        };
+        successor.Send();
+        try
+        {
+            Begin(successor);
+        }
+        catch (IOException)
+        {
+            // It runs already; its end will be kept if that can be.
+        }
+        return successor;
     }
 
     /// <summary>The turn has an account and is about to be sent: from here on it is logged even if this process dies.</summary>
@@ -57,6 +82,16 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
         spool.Wake();
     }
 
+    // Postgres keeps microseconds; the time is half of the row's key and must come back as it was.
+    private DateTimeOffset Now
+    {
+        get
+        {
+            var now = time.GetUtcNow();
+            return new DateTimeOffset(now.Ticks - (now.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
+        }
+    }
+
     private RequestLogRow RowOf(Turn turn, string status, int httpStatus)
     {
         var (usage, isEstimated) = UsageOf(turn, status);
@@ -66,7 +101,7 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
             usage?.Input, usage?.CachedInput, usage?.Output, usage?.Reasoning, usage?.Total, isEstimated,
             turn.FirstEventTimestamp is { } first ? time.GetElapsedTime(turn.AcceptedTimestamp, first).TotalMilliseconds : null,
             time.GetElapsedTime(turn.AcceptedTimestamp).TotalMilliseconds,
-            options.Value.Id, turn.Activity?.Id, $"owner={turn.OwnerSource}");
+            options.Value.Id, turn.Activity?.Id, turn.Continuity);
     }
 
     private static (TokenUsage? Usage, bool IsEstimated) UsageOf(Turn turn, string status)

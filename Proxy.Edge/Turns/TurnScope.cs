@@ -5,16 +5,19 @@ namespace Proxy.Edge.Turns;
 /// <summary>Which conversation the client says a turn belongs to: a preference for the account that served it last, never a demand.</summary>
 /// <param name="Key">The strongest name given, with its kind in front, so that two kinds with the same value do not meet.</param>
 /// <param name="SessionId">The same name as the log row has it.</param>
-internal sealed record TurnScope(string? Key, string? SessionId)
+/// <param name="TurnState">What upstream gave the client to send along; it is worth something in the domain that gave it only.</param>
+internal sealed record TurnScope(string? Key, string? SessionId, string? TurnState = null)
 {
     /// <summary>
-    /// Thread before session: sub-agents share their parent's session and cache key but run on threads of their own.
-    /// The prompt cache key is the weakest: unrelated conversations may share it.
+    /// The turn state names one thread on one machine. Thread before session: sub-agents share their parent's session and cache key but run on
+    /// threads of their own. The prompt cache key is the weakest: unrelated conversations may share it.
     /// </summary>
     public static TurnScope Of(IHeaderDictionary headers, TurnRequest request)
     {
-        (string Kind, string? Value)[] names =
+        var turnState = NameOf(headers[WireHeaders.TurnState]) ?? NameOf(request.TurnState);
+        ReadOnlySpan<(string Kind, string? Value)> names =
         [
+            ("state", turnState),
             ("thread", headers[WireHeaders.ThreadId]),
             ("thread", request.ThreadId),
             ("session", headers[WireHeaders.SessionId]),
@@ -26,11 +29,13 @@ internal sealed record TurnScope(string? Key, string? SessionId)
         ];
         foreach (var (kind, value) in names)
         {
-            if (!string.IsNullOrWhiteSpace(value))
+            if (NameOf(value) is { } name)
             {
-                return new TurnScope($"{kind}:{value}", value);
+                return new TurnScope($"{kind}:{name}", name, turnState);
             }
         }
         return new TurnScope(null, null);
     }
+
+    private static string? NameOf(string? value) => string.IsNullOrWhiteSpace(value) ? null : value.Trim();
 }

@@ -15,6 +15,8 @@ internal sealed class TurnTelemetry : IDisposable
 
     private readonly ActivitySource _source = new(TelemetryExtensions.OwnPrefix + "Turns");
     private readonly Counter<long> _resolutions;
+    private readonly Counter<long> _replays;
+    private readonly Counter<long> _swallowed;
     private readonly Counter<long> _failClosed;
     private readonly Counter<long> _latePublications;
     private readonly Histogram<double> _duration;
@@ -25,6 +27,8 @@ internal sealed class TurnTelemetry : IDisposable
     {
         var meter = meters.Create(TelemetryExtensions.OwnPrefix + "Turns");
         _resolutions = meter.CreateCounter<long>("continuity.owner_resolution", "{turn}", "Turns by what was found of the owner of the ids they name.");
+        _replays = meter.CreateCounter<long>("continuity.replay", "{turn}", "Turns that were sent to upstream once more, by why and by how it ended.");
+        _swallowed = meter.CreateCounter<long>("continuity.swallowed", "{event}", "Events of upstream that belong to no turn and were not passed on.");
         _failClosed = meter.CreateCounter<long>("continuity.fail_closed", "{turn}", "Turns refused rather than sent to another account.");
         _latePublications = meter.CreateCounter<long>("continuity.late_publication", "{id}", "Responses whose terminal event left before their owner was kept.");
         _duration = meter.CreateHistogram("gen_ai.server.request.duration", "s", "Time of whole turns.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
@@ -47,7 +51,7 @@ internal sealed class TurnTelemetry : IDisposable
     /// <summary>Notes what was found of the owner, and links the turn to the one that minted its anchor: a conversation reads as a chain.</summary>
     public void Resolved(Turn turn, OwnerRoute route)
     {
-        _resolutions.Add(1, new("surface", turn.Surface), new("source", route.Source), new("outcome", route.Domain is null ? "none" : "owner"));
+        CountResolution(turn, route.Source, route switch { { Source: "none" } => "none", { Source: "unknown" } => "miss", _ => "hit" });
         turn.Activity?.SetTag("continuity.owner", route.Source);
         if (ActivityContext.TryParse(route.TraceParent, null, isRemote: true, out var minted))
         {
@@ -55,7 +59,18 @@ internal sealed class TurnTelemetry : IDisposable
         }
     }
 
+    /// <summary>Counts what became of a lookup.</summary>
+    public void CountResolution(Turn turn, string source, string outcome) =>
+        _resolutions.Add(1, new("surface", turn.Surface), new("source", source), new("outcome", outcome));
+
+    /// <summary>Counts a turn that the client is asked to repeat or rebuild; where it is told, not where the trouble was.</summary>
     public void CountFailClosed(Turn turn, string reason) => _failClosed.Add(1, new("surface", turn.Surface), new("reason", reason));
+
+    /// <summary>Notes that a turn is sent once more.</summary>
+    public void Replayed(Turn turn, string trigger) =>
+        turn.Activity?.AddEvent(new ActivityEvent("continuity.replay", tags: new ActivityTagsCollection { ["trigger"] = trigger, ["account"] = turn.Account?.Name }));
+
+    public void CountSwallowed(string reason) => _swallowed.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
     public void CountLatePublication() => _latePublications.Add(1);
 
@@ -70,6 +85,10 @@ internal sealed class TurnTelemetry : IDisposable
         }
         _tokens.Record(usage.Input, model, new("gen_ai.token.type", "input"));
         _tokens.Record(usage.Output, model, new("gen_ai.token.type", "output"));
+        if (turn.Replays > 0)
+        {
+            _replays.Add(1, new("surface", turn.Surface), new("trigger", turn.ReplayTrigger), new("outcome", status));
+        }
         if (turn.Activity is not { } activity)
         {
             return;
@@ -78,6 +97,8 @@ internal sealed class TurnTelemetry : IDisposable
         activity.SetTag("gen_ai.usage.input_tokens", usage.Input);
         activity.SetTag("gen_ai.usage.output_tokens", usage.Output);
         activity.SetTag("continuity.status", status);
+        activity.SetTag("continuity.replays", turn.Replays);
+        activity.SetTag("continuity.reason", turn.Reason ?? turn.ReplayTrigger);
         activity.SetTag("error.type", turn.ErrorCode);
         activity.Dispose();
     }

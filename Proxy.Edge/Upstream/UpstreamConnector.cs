@@ -9,7 +9,8 @@ namespace Proxy.Edge.Upstream;
 
 /// <summary>What an upgrade was answered with: a socket, or a refusal with its status and body, or nothing at all.</summary>
 /// <param name="Headers">Those of the 101 that the client gets.</param>
-internal sealed record UpstreamHandshake(MessageSocket? Socket, HeaderDictionary Headers, int Status, byte[] Body)
+/// <param name="RetryAfter">How long a refusal asks to wait.</param>
+internal sealed record UpstreamHandshake(MessageSocket? Socket, HeaderDictionary Headers, int Status, byte[] Body, TimeSpan? RetryAfter = null)
 {
     public static UpstreamHandshake Unreachable { get; } = new(null, [], 0, []);
 }
@@ -18,14 +19,15 @@ internal sealed record UpstreamHandshake(MessageSocket? Socket, HeaderDictionary
 /// Opens WebSockets to accounts. The upgrade is an ordinary request of ours and not a <see cref="ClientWebSocket"/>'s,
 /// since the body of a refusal says what the client must be told.
 /// </summary>
-internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<EdgeOptions> options)
+internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<EdgeOptions> options, TimeProvider time)
 {
     private const int MaxRefusalBytes = 64 << 10;
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
 
     /// <summary>Connects to <c>/responses</c> of the account with the client's handshake headers.</summary>
+    /// <param name="dropsTurnState">The client's turn state was given by another domain.</param>
     /// <exception cref="OperationCanceledException">Canceled.</exception>
-    public async Task<UpstreamHandshake> ConnectAsync(AdmittedAccount account, string path, HttpRequest from, CancellationToken cancellationToken)
+    public async Task<UpstreamHandshake> ConnectAsync(AdmittedAccount account, string path, HttpRequest from, bool dropsTurnState, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, UpstreamRequests.AddressOf(account, path, from.QueryString))
         {
@@ -33,7 +35,7 @@ internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<Edge
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
         // The body of a refusal is read.
-        HeaderPolicy.CopyUpstream(from.Headers, request, "accept-encoding");
+        HeaderPolicy.CopyUpstream(from.Headers, request, dropsTurnState ? ["accept-encoding", WireHeaders.TurnState] : ["accept-encoding"]);
         UpstreamRequests.Authenticate(request.Headers, account);
         // RFC 6455 section 4.1. No extension is offered: frames are scanned as they are.
         request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
@@ -46,7 +48,7 @@ internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<Edge
             response = await handlers.For(account.Id).SendAsync(request, cancellationToken);
             if (response.StatusCode != HttpStatusCode.SwitchingProtocols)
             {
-                return new UpstreamHandshake(null, [], (int)response.StatusCode, await ReadRefusalAsync(response, cancellationToken));
+                return new UpstreamHandshake(null, [], (int)response.StatusCode, await ReadRefusalAsync(response, cancellationToken), DurationText.WaitOf(response.Headers, time.GetUtcNow()));
             }
             var headers = new HeaderDictionary();
             HeaderPolicy.CopyDownstream(response, headers);

@@ -10,7 +10,8 @@ internal static class UpstreamRequests
 {
     /// <summary>A turn's POST: the client's headers, the account's credential, the body as bytes.</summary>
     /// <param name="path">Below the base URL, with a slash in front.</param>
-    public static HttpRequestMessage Post(AdmittedAccount account, string path, HttpRequest from, ReadOnlyMemory<byte> body)
+    /// <param name="dropsTurnState">The client's turn state was given by another domain.</param>
+    public static HttpRequestMessage Post(AdmittedAccount account, string path, HttpRequest from, ReadOnlyMemory<byte> body, bool dropsTurnState)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(account, path, from.QueryString))
         {
@@ -19,7 +20,7 @@ internal static class UpstreamRequests
             Content = new ReadOnlyMemoryContent(body),
         };
         // The body is plain by now, and so must the answer be: it is scanned on its way.
-        HeaderPolicy.CopyUpstream(from.Headers, request, "content-encoding", "accept-encoding");
+        HeaderPolicy.CopyUpstream(from.Headers, request, ["content-encoding", "accept-encoding", .. dropsTurnState ? [WireHeaders.TurnState] : Array.Empty<string>()]);
         Authenticate(request.Headers, account);
         return request;
     }

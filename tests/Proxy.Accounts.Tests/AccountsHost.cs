@@ -76,12 +76,15 @@ internal sealed class AccountsHost : IAsyncDisposable
         return builder.AddAccounts().Build().MapAccounts();
     }
 
-    public async Task<AdmissionResponse> AdmitAsync(
+    public Task<AdmissionResponse> AdmitAsync(
         Guid? turn = null, AdmissionPurpose purpose = AdmissionPurpose.Turn, string keyId = AccountsRoutes.Anonymous, string? model = null, string? domain = null,
-        string? preferred = null, IReadOnlyList<string>? excluded = null, int waitMs = 0, CancellationToken cancellationToken = default)
+        string? preferred = null, IReadOnlyList<string>? excluded = null, int waitMs = 0, CancellationToken cancellationToken = default) =>
+        AdmitAsync(new AdmissionRequest(
+            turn ?? Guid.CreateVersion7(), purpose, keyId, model, domain, preferred, excluded, NeedsWebSockets: false, waitMs), cancellationToken);
+
+    public async Task<AdmissionResponse> AdmitAsync(AdmissionRequest request, CancellationToken cancellationToken = default)
     {
-        using var response = await Internal.PostAsJsonAsync(AccountsRoutes.Admit, new AdmissionRequest(
-            turn ?? Guid.CreateVersion7(), purpose, keyId, model, domain, preferred, excluded, NeedsWebSockets: false, waitMs), AccountsJson.Default.AdmissionRequest, cancellationToken);
+        using var response = await Internal.PostAsJsonAsync(AccountsRoutes.Admit, request, AccountsJson.Default.AdmissionRequest, cancellationToken);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return (await response.Content.ReadFromJsonAsync(AccountsJson.Default.AdmissionResponse, cancellationToken))!;
     }

@@ -66,13 +66,61 @@ public sealed class CandidatesTests
         Assert.Equal("a b", Choose(Some.Request() with { Purpose = AdmissionPurpose.Request }, accounts));
     }
 
-    [Fact]
-    public void Accounts_that_have_failed_a_turn_do_not_get_it_again()
+    /// <summary>
+    /// Accounts a and b of domain "org", c of its own; each letter a state: r(eady), s(oon back), l(ater back), x (disabled), - (not there).
+    /// </summary>
+    [Theory]
+    // Accounts that have failed a turn do not get it again, and what will do is looked for among the others.
+    [InlineData("rrr", "a", null, null, "b c")]
+    [InlineData("rrr", "ab", null, null, "c")]
+    [InlineData("rrr", "abc", null, null, "NoOther")]
+    [InlineData("rr-", "ab", null, null, "NoOther")]
+    // Until when it is worth waiting is told by those that have not failed it.
+    [InlineData("rls", "a", null, null, "AllCooling soon")]
+    [InlineData("sl-", "a", null, null, "AllCooling later")]
+    [InlineData("sl-", "ab", null, null, "NoOther")]
+    [InlineData("lls", "", null, null, "AllCooling soon")]
+    // In a demanded domain nothing outside of it counts.
+    [InlineData("rrr", "a", "org", null, "b")]
+    [InlineData("rrr", "ab", "org", null, "NoOther")]
+    [InlineData("rsr", "a", "org", null, "OwnerCooling soon")]
+    [InlineData("slr", "a", "org", null, "OwnerCooling later")]
+    [InlineData("xxr", "a", "org", null, "OwnerGone")]
+    // A demanded account is like a domain of one.
+    [InlineData("rrr", "", null, "b", "b")]
+    [InlineData("rrr", "", "org", "b", "b")]
+    [InlineData("rrr", "", "org", "c", "OwnerGone")]
+    [InlineData("rxr", "", null, "b", "OwnerGone")]
+    [InlineData("r-r", "", "org", "b", "OwnerGone")]
+    [InlineData("rsr", "", null, "b", "OwnerCooling soon")]
+    [InlineData("rlr", "", "org", "b", "OwnerCooling later")]
+    [InlineData("rrr", "b", null, "b", "NoOther")]
+    public void Exclusions_and_demands_narrow_and_a_refusal_says_what_is_worth_waiting_for(string states, string excluded, string? domain, string? only, string expected)
     {
-        var (a, b) = (Some.Account("a"), Some.Account("b"));
-        Assert.Equal("b", Choose(Some.Request() with { ExcludedAccountIds = [a.Key] }, [a, b]));
-        Assert.Equal("NoAccounts", Choose(Some.Request() with { ExcludedAccountIds = [a.Key, b.Key] }, [a, b]));
-        Assert.Equal("OwnerCooling", Choose(Some.Request() with { ExcludedAccountIds = [a.Key], Domain = "a" }, [a, b]));
+        string[] names = ["a", "b", "c"];
+        var all = names.Select(name => Some.Account(name, name == "c" ? null : "org")).ToArray();
+        string Id(string name) => all.Single(account => account.Name == name).Key;
+        var there = all.Zip(states).Where(pair => pair.Second != '-').Select(pair => pair.Second switch
+        {
+            's' => pair.First with { CoolingUntil = Soon },
+            'l' => pair.First with { CoolingUntil = Later },
+            'x' => pair.First with { State = AccountState.Disabled },
+            _ => pair.First,
+        });
+        var request = Some.Request() with { Domain = domain, OnlyAccountId = only is null ? null : Id(only), ExcludedAccountIds = [.. excluded.Select(name => Id(name.ToString()))] };
+
+        Assert.Equal(expected, Choose(request, [.. there]).Replace($"{Soon:HH:mm}", "soon", StringComparison.Ordinal).Replace($"{Later:HH:mm}", "later", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_demanded_account_must_be_open_to_the_key_and_serve_the_model_like_any_other()
+    {
+        Account[] accounts = [Some.Account("a", "org"), Some.Account("b", "org") with { Models = ["o3"] }];
+        var key = Some.Key() with { Accounts = ["a"] };
+        Assert.Equal("OwnerGone", Choose(Some.Request(key.Key) with { OnlyAccountId = accounts[1].Key, Model = null }, accounts, key));
+        Assert.Equal("UnknownKey", Choose(Some.Request("nobody") with { OnlyAccountId = accounts[1].Key }, accounts));
+        Assert.Equal("ModelNotServed", Choose(Some.Request() with { OnlyAccountId = accounts[1].Key }, accounts));
+        Assert.Equal("b", Choose(Some.Request() with { OnlyAccountId = accounts[1].Key, Purpose = AdmissionPurpose.Request, Model = null }, [accounts[0], accounts[1] with { CoolingUntil = Soon }]));
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.Options;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
 using Proxy.Accounts.Selection;
@@ -10,12 +9,8 @@ using Testing.Stores;
 namespace Proxy.Accounts.Tests;
 
 /// <summary>The scripts, on every server that there is.</summary>
-public sealed class SlotLeasesTests : IDisposable
+public sealed class SlotLeasesTests : SlotsTest
 {
-    private const string Prefix = "accounts:{pool}:";
-    private readonly List<ConnectionMultiplexer> _connections = [];
-    private RedisStore _redis = null!;
-
     [Theory, OnGarnet, OnRedis]
     public async Task A_turn_goes_to_the_account_with_the_least_load_for_its_weight(RedisKind kind)
     {
@@ -87,7 +82,6 @@ public sealed class SlotLeasesTests : IDisposable
         const int Cap = 3;
         await OpenAsync(kind);
         Account[] accounts = [Some.Account("a") with { MaxConcurrentTurns = Cap }];
-        // Connections of their own: what comes over one connection is served one after another anyway.
         var replicas = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => ConnectAsync()));
         int holding = 0, most = 0, granted = 0, left = 6000;
 
@@ -112,9 +106,9 @@ public sealed class SlotLeasesTests : IDisposable
 
         Assert.Equal(Cap, most);
         Assert.True(granted > 100, $"{granted} were granted.");
-        Assert.Equal(0, await _redis.Database.SortedSetLengthAsync(Prefix + "slots:" + accounts[0].Key));
-        Assert.Equal(0, await _redis.Database.SortedSetLengthAsync(Prefix + "leases"));
-        Assert.Equal(0, await _redis.Database.HashLengthAsync(Prefix + "reservations"));
+        Assert.Equal(0, await Redis.Database.SortedSetLengthAsync(Prefix + "slots:" + accounts[0].Key));
+        Assert.Equal(0, await Redis.Database.SortedSetLengthAsync(Prefix + "leases"));
+        Assert.Equal(0, await Redis.Database.HashLengthAsync(Prefix + "reservations"));
     }
 
     [Theory, OnGarnet, OnRedis]
@@ -159,7 +153,7 @@ public sealed class SlotLeasesTests : IDisposable
         var (late, next) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         await LeaseAsync(slots, accounts, late);
         Assert.Equal("Full", await LeaseAsync(slots, accounts, next));
-        await EndAsync(late, accounts[0]);
+        await EndAsync(late, accounts[0].Key);
 
         Assert.Equal("a", await LeaseAsync(slots, accounts, next));
 
@@ -173,7 +167,7 @@ public sealed class SlotLeasesTests : IDisposable
         Account[] accounts = [Some.Account("a") with { MaxConcurrentTurns = 1 }];
         var turn = Guid.CreateVersion7();
         await LeaseAsync(slots, accounts, turn);
-        await EndAsync(turn, accounts[0]);
+        await EndAsync(turn, accounts[0].Key);
 
         Assert.Empty(await slots.RenewAsync([new SlotLease(turn, accounts[0].Key)]));
 
@@ -189,7 +183,7 @@ public sealed class SlotLeasesTests : IDisposable
         var held = new[] { new SlotLease(Guid.CreateVersion7(), accounts[0].Key), new SlotLease(Guid.CreateVersion7(), accounts[0].Key) };
         await LeaseAsync(slots, accounts, held[0].TurnId);
         await LeaseAsync(slots, accounts, held[1].TurnId);
-        await _redis.EmptyAsync();
+        await Redis.EmptyAsync();
 
         Assert.Equal("Recovering", await LeaseAsync(slots, accounts));
         Assert.Empty(await slots.RenewAsync(held));
@@ -207,7 +201,7 @@ public sealed class SlotLeasesTests : IDisposable
         Account[] accounts = [Some.Account("a") with { MaxConcurrentTurns = 1 }];
         var turn = Guid.CreateVersion7();
         await LeaseAsync(slots, accounts, turn);
-        await _redis.EmptyAsync();
+        await Redis.EmptyAsync();
         await slots.OpenAsync();
         Assert.Equal("Recovering", await LeaseAsync(slots, accounts));
         await EndRecoveryAsync();
@@ -220,7 +214,7 @@ public sealed class SlotLeasesTests : IDisposable
     public async Task The_recovery_window_ends_by_itself(RedisKind kind)
     {
         var slots = await OpenAsync(kind);
-        await _redis.EmptyAsync();
+        await Redis.EmptyAsync();
         Account[] accounts = [Some.Account("a")];
 
         Assert.Equal("Recovering", await LeaseAsync(slots, accounts));
@@ -236,9 +230,9 @@ public sealed class SlotLeasesTests : IDisposable
         await LeaseAsync(slots, [account], ended, reservation: "what | it was");
         await LeaseAsync(slots, [account], running);
         await LeaseAsync(slots, [account], forgotten);
-        await EndAsync(ended, account);
-        await EndAsync(forgotten, account);
-        await _redis.Database.HashDeleteAsync(Prefix + "reservations", forgotten.ToString("N"));
+        await EndAsync(ended, account.Key);
+        await EndAsync(forgotten, account.Key);
+        await Redis.Database.HashDeleteAsync(Prefix + "reservations", forgotten.ToString("N"));
 
         Assert.Empty(await slots.FindExpiredAsync(TimeSpan.FromMinutes(10), 10));
         Assert.Single(await slots.FindExpiredAsync(TimeSpan.Zero, 1));
@@ -257,43 +251,9 @@ public sealed class SlotLeasesTests : IDisposable
         var slots = await OpenAsync(kind);
         Account[] accounts = [Some.Account("a")];
         await LeaseAsync(slots, accounts);
-        await _redis.Database.ExecuteAsync("SCRIPT", "FLUSH");
+        await Redis.Database.ExecuteAsync("SCRIPT", "FLUSH");
 
         await Eventually.SucceedsAsync(() => LeaseAsync(slots, accounts));
-    }
-
-    public void Dispose()
-    {
-        _connections.ForEach(connection => connection.Dispose());
-        _redis.Dispose();
-    }
-
-    private async Task<SlotLeases> OpenAsync(RedisKind kind)
-    {
-        _redis = await RedisStore.CreateAsync(kind);
-        await EndRecoveryAsync();
-        return await ConnectAsync();
-    }
-
-    private async Task<SlotLeases> ConnectAsync()
-    {
-        var connection = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString);
-        lock (_connections)
-        {
-            _connections.Add(connection);
-        }
-        return new SlotLeases(connection, Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
-    }
-
-    // As if the server had begun to count long ago.
-    private Task EndRecoveryAsync() => _redis.Database.StringSetAsync(Prefix + "generation", "1");
-
-    // As if the lease had ended a minute ago.
-    private async Task EndAsync(Guid turn, Account account)
-    {
-        var ended = TimeProvider.System.GetUtcNow().AddMinutes(-1).ToUnixTimeMilliseconds();
-        await _redis.Database.SortedSetAddAsync(Prefix + "slots:" + account.Key, turn.ToString("N"), ended);
-        await _redis.Database.SortedSetAddAsync(Prefix + "leases", turn.ToString("N"), ended);
     }
 
     /// <summary>The account's name, or why there is none.</summary>

@@ -52,15 +52,18 @@ internal sealed class ContinuityHost : IAsyncDisposable
         return new ContinuityHost(app, http);
     }
 
-    public Task<HttpResponseMessage> PostResolveAsync(string keyId, string? scope, params IEnumerable<string> ids) => Http.PostAsJsonAsync(
-        ContinuityRoutes.Resolve, new ResolveRequest(keyId, scope, [.. ids.Select(id => new OwnedId(OwnedKinds.Response, id))]), ContinuityJson.Default.ResolveRequest);
+    public Task<HttpResponseMessage> PostResolveAsync(ResolveRequest request) => Http.PostAsJsonAsync(ContinuityRoutes.Resolve, request, ContinuityJson.Default.ResolveRequest);
 
-    public async Task<ResolveResponse> ResolveAsync(string keyId, string? scope, params IEnumerable<string> ids)
+    public Task<HttpResponseMessage> PostResolveAsync(string keyId, string? scope, params IEnumerable<string> ids) => PostResolveAsync(Responses(keyId, scope, ids));
+
+    public async Task<ResolveResponse> ResolveAsync(ResolveRequest request)
     {
-        using var response = await PostResolveAsync(keyId, scope, ids);
+        using var response = await PostResolveAsync(request);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.ResolveResponse))!;
     }
+
+    public Task<ResolveResponse> ResolveAsync(string keyId, string? scope, params IEnumerable<string> ids) => ResolveAsync(Responses(keyId, scope, ids));
 
     public async Task<ResolvedOwner> ResolveOneAsync(string keyId, string id) => Assert.Single((await ResolveAsync(keyId, null, id)).Owners);
 
@@ -69,6 +72,17 @@ internal sealed class ContinuityHost : IAsyncDisposable
         using var response = await Http.PostAsJsonAsync(
             ContinuityRoutes.Publish, new PublishRequest(new OwnedId(kind, id), owner, scope), ContinuityJson.Default.PublishRequest);
         return response.StatusCode;
+    }
+
+    public Task<HttpResponseMessage> PostRejectAsync(string keyId, string anchor) =>
+        Http.PostAsJsonAsync(ContinuityRoutes.RejectAnchor, new RejectAnchorRequest(keyId, anchor), ContinuityJson.Default.RejectAnchorRequest);
+
+    /// <summary>Rejects an anchor; whether it was before.</summary>
+    public async Task<bool> RejectAsync(string keyId, string anchor)
+    {
+        using var response = await PostRejectAsync(keyId, anchor);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.RejectAnchorResponse))!.Before;
     }
 
     public Task<HttpResponseMessage> PostRowsAsync(params IReadOnlyList<RequestLogRow> rows) =>
@@ -88,4 +102,7 @@ internal sealed class ContinuityHost : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
     }
+
+    private static ResolveRequest Responses(string keyId, string? scope, IEnumerable<string> ids) =>
+        new(keyId, scope, [.. ids.Select(id => new OwnedId(OwnedKinds.Response, id))]);
 }

@@ -175,16 +175,23 @@ public sealed class OwnerTests : StoresTest
     }
 
     [Fact]
-    public async Task A_scope_remembers_the_account_that_served_it_last()
+    public async Task A_scope_remembers_the_account_that_served_it_last_and_its_domain()
     {
         await Host.PublishAsync("resp_1", Some.Owner(), scope: "thread-1");
-        Assert.Equal("account-1", (await Host.ResolveAsync("key-1", "thread-1")).ScopeAccountId);
+        Assert.Equal(("account-1", "domain-1"), await ScopeAsync("key-1", "thread-1"));
 
-        await Host.PublishAsync("resp_2", Some.Owner(accountId: "account-2"), scope: "thread-1");
+        await Host.PublishAsync("resp_2", Some.Owner(accountId: "account-2") with { Domain = "two words" }, scope: "thread-1");
 
-        Assert.Equal("account-2", (await Host.ResolveAsync("key-1", "thread-1", "resp_1")).ScopeAccountId);
-        Assert.Null((await Host.ResolveAsync("key-2", "thread-1")).ScopeAccountId);
-        Assert.Null((await Host.ResolveAsync("key-1", "thread-2")).ScopeAccountId);
+        Assert.Equal(("account-2", "two words"), await ScopeAsync("key-1", "thread-1", "resp_1"));
+        Assert.Equal((null, null), await ScopeAsync("key-2", "thread-1"));
+        Assert.Equal((null, null), await ScopeAsync("key-1", "thread-2"));
+    }
+
+    [Fact]
+    public void A_scope_alias_is_read_as_it_was_written_and_nothing_else_is_one()
+    {
+        Assert.All([new ScopeAlias("a", "d"), new ScopeAlias("a", "my own domain"), new ScopeAlias("a", "")], alias => Assert.Equal(alias, ScopeAlias.Parse(alias.Format())));
+        Assert.All([null, "", "account-of-an-older-format"], text => Assert.Null(ScopeAlias.Parse(text)));
     }
 
     [Fact]
@@ -200,15 +207,22 @@ public sealed class OwnerTests : StoresTest
     public async Task Every_key_in_redis_ends_some_day_and_none_names_an_id()
     {
         await Host.PublishAsync("resp_secret", Some.Owner(), scope: "thread-secret");
+        await Host.PublishAsync("state-secret", Some.Owner(), kind: OwnedKinds.TurnState);
         await Host.TakeInAsync(Some.Row("resp_restored"));
         await Host.ResolveOneAsync("key-1", "resp_restored");
+        await Host.RejectAsync("key-1", "resp_secret");
 
-        Assert.Equal(3, Stores.Redis.Keys.Count);
+        var lifetimes = new List<string>();
         foreach (var key in Stores.Redis.Keys)
         {
-            var expected = key.StartsWith("continuity:owner:", StringComparison.Ordinal) ? OwnerAliases.OwnerLifetime : OwnerAliases.ScopeLifetime;
-            Assert.InRange((await Stores.Redis.Database.KeyTimeToLiveAsync(key)).GetValueOrDefault(), expected - TimeSpan.FromMinutes(1), expected);
-            Assert.Matches("^continuity:(owner|scope):[0-9a-f]{64}$", key);
+            Assert.Matches("^continuity:(owner|scope|rejected):[0-9a-f]{64}$", key);
+            var left = (await Stores.Redis.Database.KeyTimeToLiveAsync(key)).GetValueOrDefault();
+            // Less than a minute of it has gone.
+            lifetimes.Add($"{key.Split(':')[1]} {Math.Ceiling(left.TotalMinutes) / (24 * 60):0.###}");
         }
+        Assert.Equal(["owner 1", "owner 35", "owner 35", $"rejected {10.0 / (24 * 60):0.###}", "scope 7"], lifetimes.Order(StringComparer.Ordinal));
     }
+
+    private async Task<(string?, string?)> ScopeAsync(string keyId, string scope, params IEnumerable<string> ids) =>
+        await Host.ResolveAsync(keyId, scope, ids) is var response ? (response.ScopeAccountId, response.ScopeDomain) : default;
 }

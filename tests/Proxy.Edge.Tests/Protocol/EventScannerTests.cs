@@ -44,7 +44,7 @@ public sealed class EventScannerTests
     public void A_completed_response_tells_its_id_status_and_usage()
     {
         var facts = Facts(Completed);
-        Assert.Equal(("resp_1", "completed", null), (facts.Id, facts.Status, facts.ErrorCode));
+        Assert.Equal(("resp_1", "completed", null), (facts.Id, facts.Status, facts.Error?.Code));
         Assert.Equal(new TokenUsage(10, 4, 7, 2, 17), facts.Usage);
     }
 
@@ -78,7 +78,7 @@ public sealed class EventScannerTests
     [InlineData("""{"error":"text"}""", null)]
     [InlineData("""{"error":null}""", null)]
     [InlineData("""{"error":{"code":429,"message":"m"}}""", null)]
-    public void An_error_is_recognised_in_all_its_shapes(string json, string? code) => Assert.Equal(code, Facts(json).ErrorCode);
+    public void An_error_is_recognised_in_all_its_shapes(string json, string? code) => Assert.Equal(code, Facts(json).Error?.Code);
 
     [Fact]
     public void What_stands_behind_an_error_is_still_read()
@@ -86,7 +86,7 @@ public sealed class EventScannerTests
         var facts = Facts("""
             {"response":{"error":{"code":"a","type":"b","message":"m","resets_in_seconds":1.5},"id":"resp_1","status":"failed","usage":{"input_tokens":1,"output_tokens":2}}}
             """);
-        Assert.Equal(("resp_1", "failed", "a", 1.5), (facts.Id, facts.Status, facts.ErrorCode, facts.ResetsInSeconds));
+        Assert.Equal(("resp_1", "failed", "a", 1.5), (facts.Id, facts.Status, facts.Error?.Code, facts.Error?.RetryAfter?.TotalSeconds));
         Assert.Equal(3, facts.Usage!.Value.Total);
         Assert.NotNull(Facts("""{"error":{"code":"a","type":"b"},"usage":{"input_tokens":1}}""").Usage);
     }
@@ -100,7 +100,7 @@ public sealed class EventScannerTests
     [InlineData("253402300799", 253_402_300_799L)]
     [InlineData("\"soon\"", null)]
     public void A_reset_is_a_unix_time_or_none(string value, long? seconds) =>
-        Assert.Equal(seconds, Facts($$$"""{"error":{"code":"x","resets_at":{{{value}}}}}""").ResetsAt?.ToUnixTimeSeconds());
+        Assert.Equal(seconds, Facts($$$"""{"error":{"code":"x","resets_at":{{{value}}}}}""").Error?.ResetsAt?.ToUnixTimeSeconds());
 
     [Theory]
     [InlineData("""{"type":"x","stream_id":"a"}""", "a")]
@@ -144,10 +144,10 @@ public sealed class EventScannerTests
         {
             var bytes = Bytes.Mangle(random, valid[round % valid.Length]);
             _ = EventScanner.ReadHead(bytes);
-            _ = EventScanner.ReadFacts(bytes);
+            _ = ResponseFactsReader.Read(bytes);
             _ = EventScanner.ReadStreamId(bytes);
         }
     }
 
-    private static ResponseFacts Facts(string json) => EventScanner.ReadFacts(Encoding.UTF8.GetBytes(json));
+    private static ResponseFacts Facts(string json) => ResponseFactsReader.Read(Encoding.UTF8.GetBytes(json));
 }

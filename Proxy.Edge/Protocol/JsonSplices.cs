@@ -1,0 +1,115 @@
+using System.Text.Json;
+
+namespace Proxy.Edge.Protocol;
+
+/// <summary>
+/// The few things that may be taken out of a body on its way upstream. Whatever stays, stays as the bytes it was.
+/// </summary>
+internal static class JsonSplices
+{
+    /// <summary>
+    /// The object without one field, named by the path to it; unchanged where there is none:
+    /// <code>{"model":"m","client_metadata":{"x-codex-turn-state":"ts_1","k":1}}  ->  {"model":"m","client_metadata":{"k":1}}</code>
+    /// </summary>
+    public static byte[] DropField(ReadOnlySpan<byte> json, params ReadOnlySpan<string> path)
+    {
+        var reader = new Utf8JsonReader(json, EventScanner.Options);
+        reader.Read();
+        var level = 0;
+        var previousEnd = (int)reader.BytesConsumed;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isOnPath = reader.ValueTextEquals(path[level]);
+            var start = (int)reader.TokenStartIndex;
+            reader.Read();
+            if (isOnPath && level < path.Length - 1 && reader.TokenType == JsonTokenType.StartObject)
+            {
+                level++;
+                previousEnd = (int)reader.BytesConsumed;
+                continue;
+            }
+            reader.Skip();
+            var end = (int)reader.BytesConsumed;
+            if (isOnPath && level == path.Length - 1)
+            {
+                return Cut(json, previousEnd, start, end);
+            }
+            previousEnd = end;
+        }
+        return json.ToArray();
+    }
+
+    /// <summary>
+    /// The request without reasoning that only the organisation which wrote it can read. A compaction is as unreadable elsewhere, but it is the
+    /// history itself: it stays, and upstream says what it thinks of it.
+    /// <code>{"input":[{"type":"message"},{"type":"reasoning","encrypted_content":"gAAA"}]}  ->  {"input":[{"type":"message"}]}</code>
+    /// </summary>
+    public static byte[] DropEncryptedReasoning(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, EventScanner.Options);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isInput = reader.ValueTextEquals("input"u8);
+            reader.Read();
+            if (!isInput || reader.TokenType != JsonTokenType.StartArray)
+            {
+                reader.Skip();
+                continue;
+            }
+            var kept = new List<byte>(json.Length);
+            kept.AddRange(json[..(int)reader.BytesConsumed]);
+            var isFirst = true;
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                var start = (int)reader.TokenStartIndex;
+                if (IsEncryptedReasoning(ref reader))
+                {
+                    continue;
+                }
+                if (!isFirst)
+                {
+                    kept.Add((byte)',');
+                }
+                isFirst = false;
+                kept.AddRange(json[start..(int)reader.BytesConsumed]);
+            }
+            kept.AddRange(json[(int)reader.TokenStartIndex..]);
+            return [.. kept];
+        }
+        return json.ToArray();
+    }
+
+    // Leaves the reader on the item's last token.
+    private static bool IsEncryptedReasoning(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return false;
+        }
+        bool isReasoning = false, isEncrypted = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var (isType, isContent) = (reader.ValueTextEquals("type"u8), reader.ValueTextEquals("encrypted_content"u8));
+            reader.Read();
+            isReasoning |= isType && reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("reasoning"u8);
+            isEncrypted |= isContent && reader.TokenType == JsonTokenType.String;
+            reader.Skip();
+        }
+        return isReasoning && isEncrypted;
+    }
+
+    // With the field goes one comma: the one in front of it, or, where it is the first, the one behind it.
+    private static byte[] Cut(ReadOnlySpan<byte> frame, int previousEnd, int start, int end)
+    {
+        var hasCommaBefore = frame[previousEnd..start].Contains((byte)',');
+        if (hasCommaBefore)
+        {
+            return [.. frame[..previousEnd], .. frame[end..]];
+        }
+        var behind = frame[end..];
+        var comma = behind.TrimStart(" \t\r\n"u8).StartsWith(","u8) ? behind.IndexOf((byte)',') + 1 : 0;
+        return [.. frame[..start], .. behind[comma..]];
+    }
+}

@@ -1,0 +1,116 @@
+using System.Text.RegularExpressions;
+
+namespace Proxy.Edge.Protocol;
+
+/// <summary>What an error of upstream means for the turn it ends.</summary>
+internal enum UpstreamErrorKind
+{
+    /// <summary>Nothing the gateway could do anything about: it is the client's to read.</summary>
+    Other,
+
+    /// <summary>The anchor is not known where the turn was sent.</summary>
+    PreviousResponseNotFound,
+
+    /// <summary>The account is exhausted.</summary>
+    Quota,
+
+    /// <summary>The model or the service is busy; nothing is wrong with account or request.</summary>
+    Overload,
+
+    /// <summary>The account's credential was refused.</summary>
+    Authentication,
+
+    /// <summary>The WebSocket has lived as long as it may.</summary>
+    ConnectionLimit,
+
+    /// <summary>Encrypted reasoning of another organisation.</summary>
+    ForeignEncryption,
+}
+
+/// <summary>
+/// An error as upstream told it, in whatever shape it came, and what it means. This is the only place that tells errors apart.
+/// </summary>
+/// <param name="Status">From the frame or the HTTP answer; null where none was told.</param>
+/// <param name="Code">The code, or the type where upstream gives only that.</param>
+/// <param name="RetryAfter">How long upstream asks to wait, from a header, a field or its text.</param>
+/// <param name="ResetsAt">When an exhausted limit is whole again.</param>
+internal sealed partial record UpstreamError(
+    UpstreamErrorKind Kind, int? Status, string? Code, string? Message, string? Param, TimeSpan? RetryAfter = null, DateTimeOffset? ResetsAt = null)
+{
+    private static readonly TimeSpan WithoutHint = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestReset = TimeSpan.FromDays(32);
+
+    /// <summary>The error by its fields, each as it stood on the wire or null.</summary>
+    public static UpstreamError Of(int? status, string? code, string? type, string? message, string? param)
+    {
+        var told = Trimmed(code) ?? Trimmed(type);
+        return new UpstreamError(KindOf(status, told, Trimmed(type), message ?? "", Trimmed(param)), status, told, message, Trimmed(param), DurationText.AfterTryAgainIn(message));
+    }
+
+    /// <summary>The same error with what the headers of its answer say.</summary>
+    public UpstreamError With(int status, TimeSpan? retryAfter) =>
+        (this with { Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter }) with { Kind = Kind == UpstreamErrorKind.Other ? KindOf(status, Code, null, Message ?? "", Param) : Kind };
+
+    /// <summary>When an exhausted account is whole again; a reset in the past or beyond a month is not believed.</summary>
+    public DateTimeOffset ResetAfter(DateTimeOffset now)
+    {
+        DateTimeOffset?[] hints = [ResetsAt, RetryAfter is { } wait && wait < LongestReset ? now + wait : null];
+        return hints.FirstOrDefault(hint => hint > now && hint < now + LongestReset) ?? now + WithoutHint;
+    }
+
+    /// <summary>The anchor that the message of a not-found quotes: <c>Previous response with id 'resp_1' not found.</c></summary>
+    public string? QuotedAnchor => Message is not null && QuotedId.Match(Collapsed(Message)) is { Success: true } match ? match.Groups[1].Value : null;
+
+    /// <summary>True if the message names the id as a whole word: <c>resp_1</c> is not in <c>lost resp_12</c>.</summary>
+    public bool Mentions(string id)
+    {
+        for (var at = Message?.IndexOf(id, StringComparison.Ordinal) ?? -1; at >= 0; at = Message!.IndexOf(id, at + 1, StringComparison.Ordinal))
+        {
+            if (!IsIdCharacter(Message!.ElementAtOrDefault(at - 1)) && !IsIdCharacter(Message!.ElementAtOrDefault(at + id.Length)))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static UpstreamErrorKind KindOf(int? status, string? code, string? type, string message, string? param) => code switch
+    {
+        "previous_response_not_found" => UpstreamErrorKind.PreviousResponseNotFound,
+        "rate_limit_exceeded" or "usage_limit_reached" or "insufficient_quota" or "usage_not_included" or "quota_exceeded" => UpstreamErrorKind.Quota,
+        "server_is_overloaded" or "overloaded_error" or "slow_down" or "overloaded" => UpstreamErrorKind.Overload,
+        "invalid_api_key" or "authentication_error" or "token_invalidated" or "token_expired" or "token_revoked" or "account_deactivated" => UpstreamErrorKind.Authentication,
+        "websocket_connection_limit_reached" => UpstreamErrorKind.ConnectionLimit,
+        "invalid_encrypted_content" => UpstreamErrorKind.ForeignEncryption,
+        "invalid_request_error" or null when SaysNotFound(message, param) => UpstreamErrorKind.PreviousResponseNotFound,
+        // An error that has a code of its own may still say in its type what it is.
+        not null when type is "usage_limit_reached" or "usage_not_included" => UpstreamErrorKind.Quota,
+        _ when status == StatusCodes.Status401Unauthorized => UpstreamErrorKind.Authentication,
+        _ when status is null or >= 500 && AtCapacity.IsMatch(message) => UpstreamErrorKind.Overload,
+        _ => UpstreamErrorKind.Other,
+    };
+
+    // {"code":"invalid_request_error","param":"previous_response_id","message":"Previous response with id 'resp_1' not found."}
+    // {"type":"invalid_request_error","message":"Invalid `previous_response_id`."}
+    private static bool SaysNotFound(string message, string? param)
+    {
+        var text = Collapsed(message);
+        return (param == "previous_response_id" && text.Contains("previous response", StringComparison.OrdinalIgnoreCase) && text.Contains("not found", StringComparison.OrdinalIgnoreCase))
+            || (param is null or "previous_response_id" && text.StartsWith("Invalid `previous_response_id`", StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static string Collapsed(string text) => WhiteSpace.Replace(text, " ").Trim();
+
+    private static string? Trimmed(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+
+    private static bool IsIdCharacter(char character) => char.IsAsciiLetterOrDigit(character) || character is '_' or '-';
+
+    [GeneratedRegex("""previous response with id ["'`]([^"'`]+)["'`] not found""", RegexOptions.IgnoreCase)]
+    private static partial Regex QuotedId { get; }
+
+    [GeneratedRegex(@"\b(at capacity|overloaded)\b", RegexOptions.IgnoreCase)]
+    private static partial Regex AtCapacity { get; }
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace { get; }
+}

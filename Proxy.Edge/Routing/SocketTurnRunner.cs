@@ -1,0 +1,176 @@
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
+using ServiceDefaults.Http;
+
+namespace Proxy.Edge.Routing;
+
+/// <summary>
+/// Runs the turns of one client's socket. A turn is sent, and sent once more where <see cref="RecoveryPolicy"/> says so, by the task of its
+/// lane, which holds nothing meanwhile that another lane could wait for.
+/// </summary>
+internal sealed partial class SocketTurnRunner(SocketServices services, MessageSocket client, UpstreamLinks links, CancellationToken clientEnded) : IDisposable
+{
+    private const int MaxInFlight = 16;
+
+    private readonly SemaphoreSlim _inFlight = new(MaxInFlight);
+    private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds);
+    private volatile string? _currentAccountId;
+    private int _running;
+
+    /// <summary>The account that the socket's last turn was on: where nothing is demanded, the next one goes there too.</summary>
+    public string? CurrentAccountId
+    {
+        get => _currentAccountId;
+        set => _currentAccountId = value;
+    }
+
+    /// <summary>True while no turn runs.</summary>
+    public bool IsIdle => Volatile.Read(ref _running) == 0;
+
+    public void Dispose() => _inFlight.Dispose();
+
+    /// <summary>Runs a turn to its end. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
+    public async Task RunAsync(SocketTurn turn)
+    {
+        Interlocked.Increment(ref _running);
+        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded);
+        var hasPlace = false;
+        try
+        {
+            await _inFlight.WaitAsync(deadline.Token);
+            hasPlace = true;
+            await RunToEndAsync(turn, deadline);
+        }
+        catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
+        {
+            await RecoverAsync(turn, new RecoverySignal(deadline.Reason), deadline);
+        }
+        catch (Exception exception)
+        {
+            LogFault(services.Logger, exception, turn.Turn.Id);
+            await RecoverAsync(turn, new RecoverySignal(SignalKind.Fault), deadline);
+        }
+        finally
+        {
+            if (hasPlace)
+            {
+                _inFlight.Release();
+            }
+            services.Journal.Release(turn.Last);
+            services.Journal.Release(turn.Turn);
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
+    /// <summary>Tells the client something that is about no turn, or about one that never came to be.</summary>
+    public Task TellAsync(ApiError error, string? streamId) => SendAsync(ErrorEvents.ErrorFrame(error, streamId));
+
+    private async Task RunToEndAsync(SocketTurn turn, TurnDeadline deadline)
+    {
+        var (error, signal) = await KeepAliveAsync(turn.Turn, services.Admission.AdmitAsync(turn.Turn, CurrentAccountId, deadline));
+        if (error is not null)
+        {
+            await EndAsync(turn.Turn, error);
+            return;
+        }
+        do
+        {
+            signal ??= await AttemptAsync(turn, deadline);
+            if (signal is null || !await RecoverAsync(turn, signal, deadline))
+            {
+                return;
+            }
+            signal = null;
+        }
+        while (true);
+    }
+
+    // Null when the turn's terminal event was relayed.
+    private async Task<RecoverySignal?> AttemptAsync(SocketTurn turn, TurnDeadline deadline)
+    {
+        using var limits = deadline.BeginAttempt();
+        UpstreamLink? link;
+        RecoverySignal? signal;
+        try
+        {
+            (link, signal) = await KeepAliveAsync(turn.Turn, links.GetAsync(turn.Turn, turn.Lane, limits.Token));
+        }
+        catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
+        {
+            return new RecoverySignal(limits.Reason);
+        }
+        if (link is null)
+        {
+            return signal;
+        }
+        CurrentAccountId = link.Account.Id;
+        var attempt = new SocketAttempt(turn.Turn, turn.Lane, limits);
+        signal = await KeepAliveAsync(turn.Turn, link.RunAsync(attempt, RequestSplices.For(turn.Turn, turn.Frame.Memory)));
+        turn.Last = attempt.Turn;
+        // What a socket has forgotten, or lets go of, another one may know.
+        if (signal?.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit && turn.Turn.Route.Anchor != Anchor.Local)
+        {
+            link.Retire();
+        }
+        return signal;
+    }
+
+    // True when the turn is to be sent once more; else the client has been told.
+    private async Task<bool> RecoverAsync(SocketTurn turn, RecoverySignal signal, TurnDeadline deadline)
+    {
+        var decision = await KeepAliveAsync(turn.Last, services.Recovery.HandleAsync(turn.Last, signal, deadline));
+        switch (decision)
+        {
+            case null:
+                return true;
+            case { Action: RecoveryAction.Surface }:
+                await services.Events.SurfaceAsync(turn.Last, signal.Error, signal.Error?.Status ?? StatusCodes.Status200OK);
+                await SendAsync(signal.Raw);
+                return false;
+            default:
+                await EndAsync(turn.Last, decision.Tell!);
+                return false;
+        }
+    }
+
+    private async Task EndAsync(Turn turn, ApiError error)
+    {
+        await services.Events.EndAsync(turn, error);
+        await SendAsync(turn.HasBegun
+            ? ErrorEvents.FailedFrame(error, turn.ResponseId, turn.LastSequence + 1, turn.Request.StreamId)
+            : ErrorEvents.ErrorFrame(error, turn.Request.StreamId));
+    }
+
+    // Codex takes any JSON event for a sign of life, and nothing else; an event of ours must not be numbered among upstream's.
+    private async Task<T> KeepAliveAsync<T>(Turn turn, Task<T> work)
+    {
+        while (turn is { IsCodex: true, HasBegun: false } && !work.IsCompleted)
+        {
+            try
+            {
+                return await work.WaitAsync(_keepAlive, services.Time);
+            }
+            catch (TimeoutException) when (!work.IsCompleted)
+            {
+                await SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId));
+            }
+        }
+        return await work;
+    }
+
+    private async Task SendAsync(ReadOnlyMemory<byte> frame)
+    {
+        try
+        {
+            await client.SendAsync(frame, clientEnded);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody is there to be told.
+        }
+    }
+
+    [LoggerMessage(430, LogLevel.Error, "A fault in turn {TurnId} on a client's socket")]
+    private static partial void LogFault(ILogger logger, Exception exception, Guid turnId);
+}

@@ -1,0 +1,154 @@
+using Proxy.Accounts.Contracts;
+using Proxy.Edge.Protocol;
+using ServiceDefaults.Http;
+
+namespace Proxy.Edge.Turns.Recovery;
+
+/// <summary>
+/// All recovery, on every surface: from the facts of a turn and what has happened to it to what is done about it. No I/O, no clock.
+/// The rules are numbered as in docs/recovery.md, whose table is made from this code.
+/// </summary>
+internal static class RecoveryPolicy
+{
+    private static readonly TimeSpan OverloadPause = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(20);
+
+    /// <param name="now">For reset times that upstream tells as a duration.</param>
+    public static RecoveryDecision Decide(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now) => signal.Kind switch
+    {
+        SignalKind.Rejected => Rejected(facts, signal.Error!, settings, now),
+        SignalKind.Unreachable => Unreachable(facts, signal.Error),
+        SignalKind.NotWritten => NotWritten(facts, settings),
+        SignalKind.Broken => Broken(facts, signal.CloseCode, settings),
+        SignalKind.NotCreated => NotCreated(facts, settings),
+        SignalKind.AnchorGone => DeadAnchor(facts, settings, "anchor_gone"),
+        SignalKind.Refused => Refused(facts, signal, settings, now),
+        SignalKind.LookupFailed => Answer("owner_lookup_failed", Errors.OwnerLookupFailed),
+        // Rule 12: none of these says anything about the account.
+        SignalKind.Idle => Answer("idle", Errors.StreamIdle),
+        SignalKind.Deadline => Answer("deadline", Errors.UpstreamTimeout),
+        SignalKind.EventTooLarge => Answer("event_too_large", Errors.EventTooLarge),
+        SignalKind.LeaseLost => Answer("lease_lost", Errors.LeaseLost),
+        SignalKind.SpoolFull => Answer("spool_full", Errors.SpoolFull),
+        SignalKind.ClientLeft => new RecoveryDecision(RecoveryAction.Abandon, "client_left", Errors.ClientLeft),
+        SignalKind.Fault => Answer("fault", Errors.InternalFault),
+        _ => throw new ArgumentOutOfRangeException(nameof(signal), signal.Kind, "Unknown signal."),
+    };
+
+    // Upstream has refused the turn in so many words: it has not run it, so it may be sent once more (rule 6).
+    private static RecoveryDecision Rejected(in TurnFacts facts, UpstreamError error, RecoverySettings settings, DateTimeOffset now)
+    {
+        var reason = error.Code ?? "upstream_error";
+        return error.Kind switch
+        {
+            // Rule 8. Upstream keeps the latest ids of a socket only, so for a stored one another socket may know better.
+            UpstreamErrorKind.PreviousResponseNotFound when facts.Anchor != Anchor.None =>
+                facts is { CanReplay: true, OverWebSocket: true, Anchor: not Anchor.Local }
+                    ? new RecoveryDecision(RecoveryAction.ReplayHere, reason)
+                    : DeadAnchor(facts, settings, reason),
+            // Passed on, the client would throw its own key away.
+            UpstreamErrorKind.Authentication => facts switch
+            {
+                { CanReplay: true, CredentialRefreshed: false } => new RecoveryDecision(RecoveryAction.RefreshCredential, reason),
+                { CanReplay: true, Anchor: not Anchor.Local } => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
+                _ => Answer(reason, Errors.UpstreamRefusedCredential),
+            },
+            UpstreamErrorKind.Quota when facts.Phase < TurnPhase.Created && facts.Anchor == Anchor.Local => OwnerAway(facts, error.ResetAfter(now), settings, now),
+            UpstreamErrorKind.Quota when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
+            UpstreamErrorKind.Quota when facts is { Phase: < TurnPhase.Created, HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, error.ResetAfter(now), settings, now),
+            UpstreamErrorKind.Overload when facts.CanReplay && (error.RetryAfter ?? OverloadPause) is var pause && pause <= LongestPause && pause < facts.TimeLeft =>
+                new RecoveryDecision(RecoveryAction.ReplayHere, reason, Wait: pause),
+            // Upstream lets go of the socket: for an anchor that lives on it that is the end.
+            UpstreamErrorKind.ConnectionLimit when facts.Anchor == Anchor.Local => DeadAnchor(facts, settings, reason),
+            UpstreamErrorKind.ConnectionLimit when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayHere, reason),
+            UpstreamErrorKind.ForeignEncryption when facts.CanReplay && settings.DropForeignReasoning => new RecoveryDecision(RecoveryAction.DropReasoning, reason),
+            // Rule 7: whatever else it is, is the client's to read.
+            _ => new RecoveryDecision(RecoveryAction.Surface, reason),
+        };
+    }
+
+    private static RecoveryDecision Unreachable(in TurnFacts facts, UpstreamError? error) =>
+        facts is { CanReplay: true, Anchor: not Anchor.Local }
+            ? new RecoveryDecision(RecoveryAction.ReplayElsewhere, "unreachable")
+            : Unserved(facts, error);
+
+    private static RecoveryDecision NotWritten(in TurnFacts facts, RecoverySettings settings) =>
+        facts.Anchor == Anchor.Local ? DeadAnchor(facts, settings, "anchor_gone")
+        : facts.CanReplay ? new RecoveryDecision(RecoveryAction.ReplayHere, "unsent")
+        : Unserved(facts, null);
+
+    // Rules 3, 4 and 5. Nobody knows whether upstream has begun to run it.
+    private static RecoveryDecision Broken(in TurnFacts facts, int? closeCode, RecoverySettings settings)
+    {
+        if (!facts.OverWebSocket)
+        {
+            return Answer("cut", facts.Phase < TurnPhase.Created ? Errors.UpstreamFailedAfterSend : Errors.StreamCut);
+        }
+        // RFC 6455 section 7.4.1: of the frame upstream says that it is wrong, or too big. It would say so again.
+        if (closeCode is 1002 or 1003 or 1007 or 1008 or 1009 && facts.Phase < TurnPhase.Created)
+        {
+            return Answer("frame_refused", closeCode == 1009 ? Errors.FrameTooLarge : Errors.SocketCut(closeCode));
+        }
+        return MayRunTwice(facts, settings) ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous") : Answer("cut", Errors.SocketCut(closeCode));
+    }
+
+    private static RecoveryDecision NotCreated(in TurnFacts facts, RecoverySettings settings) =>
+        facts.OverWebSocket && MayRunTwice(facts, settings)
+            ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous")
+            : Answer("not_created", Errors.UpstreamTimeout);
+
+    private static bool MayRunTwice(in TurnFacts facts, RecoverySettings settings) =>
+        facts is { CanReplay: true, IsFollowUp: false, IsAlone: true } && (facts.IsPrewarm || settings.ReplayAfterClose == ReplayAfterClose.Precreated);
+
+    // Rule 9, and what there is to say when nobody is there to send the turn to once more.
+    private static RecoveryDecision Refused(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now)
+    {
+        var (refusal, first) = (signal.Refusal, signal.First);
+        switch (refusal?.Reason)
+        {
+            case RefusalReason.OwnerGone:
+                return Rebuild(facts, "owner_gone");
+            case RefusalReason.OwnerCooling when facts.OnlyEncrypted:
+                return Answer("owner_cooling", Errors.PoolExhausted(refusal.Until ?? first?.Error?.ResetAfter(now), now));
+            case RefusalReason.OwnerCooling:
+                return OwnerAway(facts, refusal.Until ?? first?.Error?.ResetAfter(now), settings, now);
+            case RefusalReason.AllCooling:
+                return Answer("all_cooling", Errors.PoolExhausted(refusal.Until, now));
+        }
+        return first switch
+        {
+            null => Answer(refusal is null ? "accounts_unavailable" : "refused", Refusals.Explain(refusal, facts.Model, now)),
+            { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Authentication } => Answer(first.Error.Code ?? "authentication", Errors.UpstreamRefusedCredential),
+            { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Quota } when facts is { HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, first.Error.ResetAfter(now), settings, now),
+            { Kind: SignalKind.Rejected } => new RecoveryDecision(RecoveryAction.Surface, first.Error?.Code ?? "upstream_error"),
+            _ => Unserved(facts, first.Error),
+        };
+    }
+
+    private static RecoveryDecision OwnerAway(in TurnFacts facts, DateTimeOffset? until, RecoverySettings settings, DateTimeOffset now) =>
+        until is null || until - now <= settings.OwnerWait ? Answer("owner_unavailable", Errors.OwnerUnavailable) : Rebuild(facts, "owner_unavailable");
+
+    // The owner will not be back in time: a client that knows this rebuilds on another account.
+    private static RecoveryDecision Rebuild(in TurnFacts facts, string reason) => facts.Demand is { } demand
+        ? new RecoveryDecision(RecoveryAction.Canonical, reason, OwnerRoute.NotFound(demand))
+        : Answer(reason, Errors.NoAccounts);
+
+    private static RecoveryDecision Unserved(in TurnFacts facts, UpstreamError? refusal) =>
+        Answer("unreachable", facts.HasDomain ? Errors.OwnerUnavailable : Errors.Unreachable(refusal));
+
+    // Rule 8.
+    private static RecoveryDecision DeadAnchor(in TurnFacts facts, RecoverySettings settings, string reason)
+    {
+        var isTold = settings.NotFoundContract switch
+        {
+            NotFoundContract.Masked => false,
+            NotFoundContract.Canonical => true,
+            _ => facts.RejectedBefore || (facts.OverWebSocket && facts.IsNativeCodex),
+        };
+        return isTold
+            ? new RecoveryDecision(RecoveryAction.Canonical, reason, Errors.PreviousResponseNotFound(facts.Demand?.Id ?? ""))
+            : new RecoveryDecision(RecoveryAction.Mask, reason, Errors.SocketCut(null));
+    }
+
+    private static RecoveryDecision Answer(string reason, ApiError error) => new(RecoveryAction.Answer, reason, error);
+}

@@ -1,0 +1,72 @@
+using Proxy.Continuity.Contracts;
+
+namespace Proxy.Edge.Turns.Recovery;
+
+/// <summary>What is known of a turn's anchor.</summary>
+internal enum Anchor
+{
+    /// <summary>The turn carries none.</summary>
+    None,
+
+    /// <summary>Its owner is known, and keeps it.</summary>
+    Stored,
+
+    /// <summary>It lives on the socket that minted it and dies with it.</summary>
+    Local,
+
+    /// <summary>Nobody knows it.</summary>
+    Unknown,
+}
+
+/// <summary>How far a turn has come, as the client sees it.</summary>
+internal enum TurnPhase
+{
+    /// <summary>No byte of it was handed to upstream.</summary>
+    Unsent,
+
+    /// <summary>It was sent; upstream may have begun to run it.</summary>
+    Sent,
+
+    /// <summary><c>response.created</c> was relayed, and nothing else of the response.</summary>
+    Created,
+
+    /// <summary>More of the response was relayed.</summary>
+    Visible,
+}
+
+/// <summary>All that a decision about a turn depends on, but for what has just happened to it.</summary>
+/// <param name="Demand">The first id the turn names, its anchor before all others; null if it names none.</param>
+/// <param name="HasDomain">It must stay in the ownership domain of what it names.</param>
+/// <param name="NamesConversation">It changes a conversation: running it twice would change it twice.</param>
+/// <param name="OnlyEncrypted">Its domain is demanded by nothing but encrypted content.</param>
+/// <param name="IsAlone">No other turn is on its upstream socket.</param>
+/// <param name="Replays">How often it was sent once more, for whatever reason.</param>
+/// <param name="CredentialRefreshed">Its account's credential was read anew and is the refused one.</param>
+/// <param name="RejectedBefore">This key was told within the last minutes that this anchor does not work.</param>
+/// <param name="TimeLeft">Until its deadline.</param>
+internal readonly record struct TurnFacts(
+    bool OverWebSocket = false,
+    bool IsNativeCodex = false,
+    Anchor Anchor = Anchor.None,
+    OwnedId? Demand = null,
+    bool HasDomain = false,
+    bool NamesConversation = false,
+    bool OnlyEncrypted = false,
+    TurnPhase Phase = TurnPhase.Unsent,
+    bool IsPrewarm = false,
+    bool IsAlone = true,
+    int Replays = 0,
+    bool CredentialRefreshed = false,
+    bool RejectedBefore = false,
+    TimeSpan TimeLeft = default,
+    string? Model = null)
+{
+    /// <summary>True if running it twice would fork or double what it continues.</summary>
+    public bool IsFollowUp => Anchor != Anchor.None || NamesConversation;
+
+    /// <summary>
+    /// Rules 1 and 2: once, in time, and only while the client has seen nothing of the response; of a prewarm it may have seen that it was
+    /// created, since there is no output to come.
+    /// </summary>
+    public bool CanReplay => Replays == 0 && TimeLeft > TimeSpan.Zero && (Phase < TurnPhase.Created || (IsPrewarm && Phase == TurnPhase.Created));
+}

@@ -1,0 +1,120 @@
+using Microsoft.Extensions.Options;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Protocol;
+using ServiceDefaults.Telemetry;
+
+namespace Proxy.Edge.Turns.Recovery;
+
+/// <summary>Carries out what <see cref="RecoveryPolicy"/> decides, as far as it is the same on every surface.</summary>
+internal sealed partial class TurnRecovery(
+    TurnAdmission admission, RejectedAnchors rejections, QuotaMarks marks, TurnTelemetry telemetry,
+    IOptions<ContinuityOptions> continuity, IOptions<RecoveryOptions> recovery, TimeProvider time, ILogger<TurnRecovery> logger)
+{
+    private readonly RecoverySettings _settings = new(
+        continuity.Value.NotFoundContract, TimeSpan.FromSeconds(continuity.Value.OwnerWait), recovery.Value.ReplayAfterClose, recovery.Value.DropForeignReasoning);
+
+    /// <summary>
+    /// What to tell the client of a signal; null when the turn is to be sent once more: then it holds a slot where it is to go, and has waited
+    /// as long as it should.
+    /// </summary>
+    public async Task<RecoveryDecision?> HandleAsync(Turn turn, RecoverySignal signal, TurnDeadline deadline)
+    {
+        if (signal.Kind == SignalKind.Rejected)
+        {
+            turn.WasRejected = true;
+            marks.Note(turn, signal.Error);
+        }
+        var facts = FactsOf(turn, signal, deadline);
+        RecoveryDecision decision;
+        try
+        {
+            decision = Decide(facts, signal);
+            if (decision.Action == RecoveryAction.RefreshCredential && !await TryRefreshAsync(turn, decision, deadline))
+            {
+                marks.NoteRefusedCredential(turn.Account!.Id, decision.Reason);
+                decision = Decide(facts with { CredentialRefreshed = true }, signal);
+            }
+            if (decision.IsReplay)
+            {
+                if (decision.Action == RecoveryAction.RefreshCredential || await ReadmitAsync(turn, decision, deadline) is not { } refused)
+                {
+                    LogReplay(turn.Id, turn.Surface, turn.ReplayTrigger!);
+                    telemetry.Replayed(turn, turn.ReplayTrigger!);
+                    return null;
+                }
+                decision = Decide(facts, refused with { First = signal });
+            }
+            if (decision.Action == RecoveryAction.Mask && await rejections.NoteAsync(turn.Caller.KeyId, turn.Request.PreviousResponseId!, deadline.Token))
+            {
+                decision = Decide(facts with { RejectedBefore = true }, signal);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            decision = Decide(facts, new RecoverySignal(deadline.Reason));
+        }
+        Note(turn, decision, signal);
+        return decision;
+    }
+
+    private RecoveryDecision Decide(in TurnFacts facts, RecoverySignal signal) => RecoveryPolicy.Decide(facts, signal, _settings, time.GetUtcNow());
+
+    private static TurnFacts FactsOf(Turn turn, RecoverySignal signal, TurnDeadline deadline) => new(
+        OverWebSocket: turn.Surface == Surfaces.WebSocket,
+        IsNativeCodex: turn.IsCodex,
+        Anchor: turn.Route.Anchor,
+        Demand: OwnerRoute.DemandsOf(turn.Request) is [var first, ..] ? first : null,
+        HasDomain: turn.Route.Domain is not null,
+        NamesConversation: turn.Request.ConversationId is not null,
+        OnlyEncrypted: turn.Route.OnlyEncrypted,
+        Phase: turn.IsSuccessor ? TurnPhase.Visible : turn.Phase,
+        IsPrewarm: !turn.Request.Generate,
+        IsAlone: signal.IsAlone,
+        Replays: turn.Replays,
+        TimeLeft: deadline.TimeLeft,
+        Model: turn.Request.Model);
+
+    private async Task<bool> TryRefreshAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)
+    {
+        var refused = turn.Account!.Token;
+        if (await admission.ReadmitAsync(turn, failedAccountId: null, refreshesCredential: true, deadline) is not null || turn.Account!.Token == refused)
+        {
+            return false;
+        }
+        turn.Replay(decision.Reason, failedAccountId: null);
+        return true;
+    }
+
+    private async Task<RecoverySignal?> ReadmitAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)
+    {
+        if (decision.Wait > TimeSpan.Zero)
+        {
+            await Task.Delay(decision.Wait, time, deadline.Token);
+        }
+        turn.DropsReasoning |= decision.Action == RecoveryAction.DropReasoning;
+        var failed = decision.Action == RecoveryAction.ReplayElsewhere ? turn.Account?.Id : null;
+        if (await admission.ReadmitAsync(turn, failed, refreshesCredential: false, deadline) is { } refused)
+        {
+            return refused;
+        }
+        turn.Replay(decision.Reason, failed);
+        return null;
+    }
+
+    private void Note(Turn turn, RecoveryDecision decision, RecoverySignal signal)
+    {
+        turn.Reason = decision.Reason;
+        if (decision.Action is RecoveryAction.Mask or RecoveryAction.Canonical
+            || ReferenceEquals(decision.Tell, Errors.OwnerUnavailable) || ReferenceEquals(decision.Tell, Errors.OwnerLookupFailed))
+        {
+            telemetry.CountFailClosed(turn, decision.Reason);
+            LogFailClosed(turn.Surface, decision.Reason, LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId), signal.Error?.Code);
+        }
+    }
+
+    [LoggerMessage(440, LogLevel.Information, "Turn {TurnId} on {Surface} is sent once more: {Trigger}")]
+    private partial void LogReplay(Guid turnId, string surface, string trigger);
+
+    [LoggerMessage(441, LogLevel.Warning, "continuity_fail_closed surface={Surface} reason={Reason} previous_response_id={PreviousResponseId} session_id={SessionId} upstream_error_code={Code}")]
+    private partial void LogFailClosed(string surface, string reason, string? previousResponseId, string? sessionId, string? code);
+}
