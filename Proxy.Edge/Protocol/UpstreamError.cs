@@ -35,7 +35,7 @@ internal enum UpstreamErrorKind
 /// <param name="RetryAfter">How long upstream asks to wait, from a header, a field or its text.</param>
 /// <param name="ResetsAt">When an exhausted limit is whole again.</param>
 internal sealed partial record UpstreamError(
-    UpstreamErrorKind Kind, int? Status, string? Code, string? Message, string? Param, TimeSpan? RetryAfter = null, DateTimeOffset? ResetsAt = null)
+    UpstreamErrorKind Kind, int? Status, string? Code, string? Type, string? Message, string? Param, TimeSpan? RetryAfter = null, DateTimeOffset? ResetsAt = null)
 {
     private static readonly TimeSpan WithoutHint = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestReset = TimeSpan.FromDays(32);
@@ -44,12 +44,12 @@ internal sealed partial record UpstreamError(
     public static UpstreamError Of(int? status, string? code, string? type, string? message, string? param)
     {
         var told = Trimmed(code) ?? Trimmed(type);
-        return new UpstreamError(KindOf(status, told, Trimmed(type), message ?? "", Trimmed(param)), status, told, message, Trimmed(param), DurationText.AfterTryAgainIn(message));
+        return new UpstreamError(KindOf(status, told, Trimmed(type), message ?? "", Trimmed(param)), status, told, Trimmed(type), message, Trimmed(param), DurationText.AfterTryAgainIn(message));
     }
 
     /// <summary>The same error with what the headers of its answer say.</summary>
     public UpstreamError With(int status, TimeSpan? retryAfter) =>
-        (this with { Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter }) with { Kind = Kind == UpstreamErrorKind.Other ? KindOf(status, Code, null, Message ?? "", Param) : Kind };
+        this with { Kind = KindOf(Status ?? status, Code, Type, Message ?? "", Param), Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter };
 
     /// <summary>When an exhausted account is whole again; a reset in the past or beyond a month is not believed.</summary>
     public DateTimeOffset ResetAfter(DateTimeOffset now)

@@ -45,6 +45,7 @@ internal sealed class TurnAdmission(
     {
         PreferredAccountId = failedAccountId is null ? turn.Account?.Id : turn.Route.PreferredAccountId,
         OnlyAccountId = refreshesCredential ? turn.Account?.Id : RequestFor(turn).OnlyAccountId,
+        WaitMs = (int)MoveWait.TotalMilliseconds,
         ExcludedAccountIds = failedAccountId is null ? turn.ExcludedAccountIds : turn.ExcludedAccountIds.Add(failedAccountId),
         RefreshCredential = refreshesCredential,
     }, deadline);
@@ -80,6 +81,9 @@ internal sealed class TurnAdmission(
         telemetry.Resolved(turn, route);
         return (route, null);
     }
+
+    // Two turns that wait for each other's slots wait in vain; and the client waits already.
+    private static readonly TimeSpan MoveWait = TimeSpan.FromSeconds(5);
 
     // No account is of this domain: a turn state of another key goes nowhere.
     private const string ForeignDomain = "";

@@ -66,7 +66,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     {
         turn.Observe(new ResponseFacts(null, null, null, error));
         await publications.WaitAsync(turn, _publicationWait);
-        journal.End(turn, TurnStatus.Failed, httpStatus);
+        journal.End(turn, turn.WasSent ? TurnStatus.Failed : TurnStatus.Refused, httpStatus);
     }
 
     /// <summary>Ends a turn by an error of ours, or because the client left.</summary>
@@ -75,9 +75,9 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         turn.Observe(error);
         await publications.WaitAsync(turn, _publicationWait);
         var status = ReferenceEquals(error, Errors.ClientLeft) ? TurnStatus.Cancelled
+            : !turn.WasSent ? TurnStatus.Refused
             : turn.WasRejected ? TurnStatus.Failed
-            : turn.WasSent ? TurnStatus.Cut
-            : TurnStatus.Refused;
+            : TurnStatus.Cut;
         journal.End(turn, status, error.Status);
     }
 

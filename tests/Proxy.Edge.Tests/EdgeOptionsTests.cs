@@ -33,7 +33,7 @@ public sealed class EdgeOptionsTests
             ["Edge:MaxRequestBytes"] = "4096",
             ["Edge:MaxDecompressedBytes"] = "2048",
         }));
-        Assert.Equal(2, refused.Failures.Count());
+        Assert.Equal(4, refused.Failures.Count());
     }
 
     private static EdgeOptions Read(Dictionary<string, string?> settings)

@@ -54,7 +54,7 @@ internal static class RecoveryPolicy
                 _ => Answer(reason, Errors.UpstreamRefusedCredential),
             },
             UpstreamErrorKind.Quota when facts.Phase < TurnPhase.Created && facts.Anchor == Anchor.Local => OwnerAway(facts, error.ResetAfter(now), settings, now),
-            UpstreamErrorKind.Quota when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
+            UpstreamErrorKind.Quota when facts is { CanReplay: true, Anchor: not Anchor.Local } => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
             UpstreamErrorKind.Quota when facts is { Phase: < TurnPhase.Created, HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, error.ResetAfter(now), settings, now),
             UpstreamErrorKind.Overload when facts.CanReplay && (error.RetryAfter ?? OverloadPause) is var pause && pause <= LongestPause && pause < facts.TimeLeft =>
                 new RecoveryDecision(RecoveryAction.ReplayHere, reason, Wait: pause),

@@ -24,6 +24,11 @@ internal sealed partial class TurnRecovery(
             turn.WasRejected = true;
             marks.Note(turn, signal.Error);
         }
+        else if (deadline.Token.IsCancellationRequested)
+        {
+            // What breaks when a turn is stopped breaks in many ways; there is one reason for them all.
+            signal = new RecoverySignal(deadline.Reason);
+        }
         var facts = FactsOf(turn, signal, deadline);
         RecoveryDecision decision;
         try

@@ -123,7 +123,7 @@ public sealed class LaneTests
     }
 
     [Fact]
-    public async Task A_successor_on_one_lane_does_not_end_another_lanes_turn()
+    public async Task An_end_that_nobody_waits_for_reaches_nobody()
     {
         await using var edge = await RunningEdge.StartAsync(edge =>
         {
@@ -134,13 +134,12 @@ public sealed class LaneTests
         await socket.TurnAsync(lane: "a");
         await socket.CreateAsync("stalls");
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
-        // What follows a steered response comes without having been asked for.
-        await edge.Sim.SendToSocketsAsync("{\"type\":\"response.completed\",\"stream_id\":\"a\",\"response\":{\"id\":\"resp_successor\"}}");
-        Assert.Equal("a", (string?)(await socket.UntilAsync("response.completed"))["stream_id"]);
+        await edge.Sim.SendToSocketsAsync("{\"type\":\"response.completed\",\"stream_id\":\"a\",\"response\":{\"id\":\"resp_foreign\"}}");
+        await edge.Sim.SendToSocketsAsync("{\"type\":\"response.completed\",\"response\":{\"id\":\"resp_foreign\"}}");
         Assert.Equal(1, edge.Leases.Count);
         edge.Sim.Release();
-        Assert.NotEqual("resp_successor", (string?)(await socket.UntilAsync("response.completed"))["response"]!["id"]);
+        Assert.NotEqual("resp_foreign", (string?)(await socket.UntilAsync("response.completed"))["response"]!["id"]);
         await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 2);
-        Assert.DoesNotContain(edge.Continuity.Rows, row => row.RequestId == "resp_successor");
+        Assert.DoesNotContain(edge.Continuity.Rows, row => row.RequestId == "resp_foreign");
     }
 }

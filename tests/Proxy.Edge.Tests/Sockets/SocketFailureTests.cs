@@ -38,10 +38,10 @@ public sealed class SocketFailureTests
 
     [Theory]
     [InlineData("cut", 502, "stream_incomplete")]
-    [InlineData("stall", 504, "stream_idle_timeout")]
+    [InlineData("stall", 504, "upstream_request_timeout")]
     public async Task Before_the_response_has_begun_it_is_an_error_frame_with_a_status(string how, int status, string code)
     {
-        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => _ = how == "cut" ? rule.Once().Cuts() : rule.Once().Stalls()), "Edge:IdleSeconds=1");
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => _ = how == "cut" ? rule.Times(2).Cuts() : rule.Times(2).Stalls()), "Edge:KeepAliveSeconds=0.5", "Edge:CreatedSeconds=1");
         using (var socket = await edge.ConnectAsync())
         {
             SocketTurnTests.AssertError(await socket.TurnAsync(lane: "x"), status, code, "x");
@@ -93,7 +93,7 @@ public sealed class SocketFailureTests
         }
         await edge.NothingIsLeftAsync(turns: 2);
         Assert.Single(edge.Continuity.Rows, row => row.Status == "refused");
-        await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == (refusal == 429 ? 1 : 0));
+        await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == (refusal is 429 or 401 ? 1 : 0));
     }
 
     [Fact]
@@ -245,7 +245,7 @@ public sealed class SocketFailureTests
     public async Task A_turn_that_has_waited_too_long_on_its_lane_ends_like_any_other()
     {
         await using var edge = await RunningEdge.StartAsync(
-            edge => edge.Sim.Script(rule => rule.Once().Deltas(100_000, 4).Paced(TimeSpan.FromMilliseconds(5))), "Edge:IdleSeconds=1", "Edge:TurnSeconds=1");
+            edge => edge.Sim.Script(rule => rule.Once().Deltas(100_000, 4).Paced(TimeSpan.FromMilliseconds(5))), "Edge:KeepAliveSeconds=0.5", "Edge:ConnectSeconds=1", "Edge:CreatedSeconds=1", "Edge:IdleSeconds=1", "Edge:TurnSeconds=1");
         using (var socket = await edge.ConnectAsync())
         {
             await socket.CreateAsync();

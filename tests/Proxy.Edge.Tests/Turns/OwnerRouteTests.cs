@@ -1,6 +1,7 @@
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Tests.Turns;
 
@@ -12,15 +13,15 @@ public sealed class OwnerRouteTests
 
     [Fact]
     public void An_owner_is_a_demand_for_its_domain_and_stronger_than_the_scope() =>
-        Assert.Equal(new OwnerRoute("dom-a", "acc-a", "redis", "trace-a"), Chosen("acc-scope", Owned("resp_1", "a", "redis")));
+        Assert.Equal(new OwnerRoute("dom-a", "acc-a", "redis", "trace-a", Anchor.Stored), Chosen("acc-scope", Owned("resp_1", "a", "redis")));
 
     [Fact]
     public void Of_an_unknown_id_upstream_knows_best() =>
-        Assert.Equal(new OwnerRoute(null, "acc-scope", "unknown", null), Chosen("acc-scope", Unknown("resp_1")));
+        Assert.Equal(new OwnerRoute(null, "acc-scope", "unknown", null, Anchor.Unknown), Chosen("acc-scope", Unknown("resp_1")));
 
     [Fact]
     public void The_first_known_owner_decides_and_unknown_ids_beside_it_change_nothing() =>
-        Assert.Equal(new OwnerRoute("dom-a", "acc-a", "postgres", "trace-a"), Chosen(null, Unknown("resp_1"), Owned("file-1", "a", "postgres"), Unknown("file-2"), Owned("file-3", "a", "redis")));
+        Assert.Equal(new OwnerRoute("dom-a", "acc-a", "postgres", "trace-a", Anchor.Unknown), Chosen(null, Unknown("resp_1"), Owned("file-1", "a", "postgres"), Unknown("file-2"), Owned("file-3", "a", "redis")));
 
     [Theory]
     [InlineData(OwnedKinds.Response, 400, "previous_response_not_found")]

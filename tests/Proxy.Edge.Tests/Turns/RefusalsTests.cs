@@ -12,6 +12,7 @@ public sealed class RefusalsTests
         [RefusalReason.UnknownKey] = (401, "invalid_api_key"),
         [RefusalReason.ModelNotAllowed] = (403, "model_not_allowed"),
         [RefusalReason.NoAccounts] = (503, "no_accounts"),
+        [RefusalReason.NoOther] = (503, "no_accounts"),
         [RefusalReason.ModelNotServed] = (404, "model_not_found"),
         [RefusalReason.NoWebSockets] = (426, "websockets_unavailable"),
         [RefusalReason.OwnerGone] = (502, "upstream_unavailable"),

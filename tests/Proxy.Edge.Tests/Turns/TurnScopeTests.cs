@@ -9,14 +9,16 @@ public sealed class TurnScopeTests
     // Strongest first: taking the strongest away reveals the next.
     private static readonly (string? Header, Func<TurnRequest, TurnRequest>? Body, string Key)[] Names =
     [
-        ("thread-id", null, "thread:v0"),
-        (null, request => request with { ThreadId = "v1" }, "thread:v1"),
-        ("session-id", null, "session:v2"),
-        ("session_id", null, "session:v3"),
-        (null, request => request with { SessionId = "v4" }, "session:v4"),
-        ("x-codex-session-id", null, "session:v5"),
-        ("x-codex-conversation-id", null, "conversation:v6"),
-        (null, request => request with { PromptCacheKey = "v7" }, "cache:v7"),
+        ("x-codex-turn-state", null, "state:v0"),
+        (null, request => request with { TurnState = "v1" }, "state:v1"),
+        ("thread-id", null, "thread:v2"),
+        (null, request => request with { ThreadId = "v3" }, "thread:v3"),
+        ("session-id", null, "session:v4"),
+        ("session_id", null, "session:v5"),
+        (null, request => request with { SessionId = "v6" }, "session:v6"),
+        ("x-codex-session-id", null, "session:v7"),
+        ("x-codex-conversation-id", null, "conversation:v8"),
+        (null, request => request with { PromptCacheKey = "v9" }, "cache:v9"),
     ];
 
     [Fact]
@@ -34,7 +36,7 @@ public sealed class TurnScopeTests
                     headers[header] = $"v{index}";
                 }
             }
-            Assert.Equal(new TurnScope(Names[strongest].Key, $"v{strongest}"), TurnScope.Of(headers, request));
+            Assert.Equal(new TurnScope(Names[strongest].Key, $"v{strongest}", strongest < 2 ? $"v{strongest}" : null), TurnScope.Of(headers, request));
         }
     }
 
