@@ -231,6 +231,33 @@ public sealed class AmbiguityTests
         await edge.NothingIsLeftAsync(turns: 1);
     }
 
+    // The client is told goodbye when the ids of its socket have died with upstream's. What it sends meanwhile is either answered or was never
+    // accepted: a turn that is accepted and then dropped has run for nobody.
+    [Fact]
+    public async Task A_turn_that_crosses_the_goodbye_is_answered_or_was_never_accepted()
+    {
+        const int rounds = 100;
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "first" }).Ends(Position.Terminal)));
+        var answered = 0;
+        for (var round = 0; round < rounds; round++)
+        {
+            using var socket = await edge.ConnectAsync();
+            await socket.AnchorAsync(store: false);
+            try
+            {
+                await socket.SendAsync(Asking.Frame("second"));
+                await socket.UntilTerminalAsync();
+                answered++;
+            }
+            catch (Exception closed) when (closed is IOException or System.Net.WebSockets.WebSocketException)
+            {
+                // As if it had never been sent.
+            }
+        }
+        await edge.NothingIsLeftAsync(turns: rounds + answered);
+        Assert.DoesNotContain(edge.Continuity.Rows, row => row.Status == "cancelled");
+    }
+
     // A client that leaves: its upstream socket goes with it, its usage is an estimate once the response has begun.
     [Theory]
     [InlineData("start", false)]

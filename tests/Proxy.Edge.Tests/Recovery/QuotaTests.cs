@@ -41,7 +41,8 @@ public sealed class QuotaTests
             Assert.Equal(("acc-a", code), (edge.Accounts.Marks.Single().AccountId, edge.Accounts.Marks.Single().Reason));
             var asked = edge.Accounts.AskedForTurns.ToArray();
             Assert.Equal(asked[0].TurnId, asked[^1].TurnId);
-            Assert.Equal(("acc-a", ["acc-a"]), (asked[^1].MovesFrom, asked[^1].ExcludedAccountIds));
+            Assert.Equal("acc-a", asked[^1].MovesFrom);
+            Assert.Equal(["acc-a"], asked[^1].ExcludedAccountIds);
             edge.Sim.ClearScript();
             await socket.StillWorksAsync();
         }
@@ -146,7 +147,8 @@ public sealed class QuotaTests
         using (var socket = await edge.ConnectAsync())
         {
             await socket.SendAsync(Asking.Frame());
-            Assert.Equal(edge.Sim.Recorded.Of("b").SelectMany(one => one.Sent).Single().Text, Assert.Single(await socket.UntilTerminalAsync()));
+            var told = Assert.Single(await socket.UntilTerminalAsync());
+            Assert.Equal(Assert.Single(edge.Sim.Recorded.Of("b").SelectMany(one => one.Sent)).Text, told);
             Assert.Empty(edge.FramesAt("c"));
             await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == 2);
             await socket.StillWorksAsync();
@@ -340,6 +342,31 @@ public sealed class QuotaTests
             await socket.StillWorksAsync();
         }
         await edge.NothingIsLeftAsync(turns: 2, "a", "b");
+    }
+
+    // Without its name another lane's turn would be ended by it.
+    [Theory]
+    [InlineData(429, "usage_limit_reached", true)]
+    [InlineData(429, "usage_limit_reached", false)]
+    [InlineData(403, "forbidden", false)]
+    [InlineData(503, "server_is_overloaded", false)]
+    [InlineData(500, "server_error", false)]
+    public async Task What_a_refused_handshake_costs_is_told_on_the_lane_it_was_for(int status, string code, bool lanes)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: lanes);
+            edge.Sim.Script(rule => rule.OnUpgrade().Refuses(status, code));
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.SendAsync(Asking.Frame(lane: "x"));
+            var only = Assert.Single((await socket.UntilTerminalAsync()).ConvertAll(text => System.Text.Json.Nodes.JsonNode.Parse(text)!));
+            Assert.Equal(("error", "x"), (only.Type(), only.Lane()));
+            edge.Sim.ClearScript();
+            await socket.StillWorksAsync("x");
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
     }
 
     // ..._transparent_replay_emits_no_accounts_when_reconnect_fails: one event, whatever the replay runs into.

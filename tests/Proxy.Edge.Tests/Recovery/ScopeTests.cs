@@ -119,16 +119,15 @@ public sealed class ScopeTests
     public async Task Terminals_that_share_a_session_do_not_mix()
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Add("b"));
-        edge.Continuity.Bind("turn-state:one", "a");
         using (var one = await edge.ConnectAsync(headers: [("session_id", "shared")]))
         {
             using var two = await edge.ConnectAsync(headers: [("session_id", "shared")]);
             var first = await one.AnchorAsync(store: false, "of one");
             var second = await two.AnchorAsync(store: false, "of two");
             var next = await one.AskAsync(Asking.Frame("next", store: false, anchor: first));
-            Assert.Contains($"Anchor: {first}. Context: 2.", next[^1].ToJsonString(), StringComparison.Ordinal);
+            Assert.Contains($"Anchor: {first}. Context: 3.", next[^1].ToJsonString(), StringComparison.Ordinal);
             next = await two.AskAsync(Asking.Frame("next", store: false, anchor: second));
-            Assert.Contains($"Anchor: {second}. Context: 2.", next[^1].ToJsonString(), StringComparison.Ordinal);
+            Assert.Contains($"Anchor: {second}. Context: 3.", next[^1].ToJsonString(), StringComparison.Ordinal);
         }
         await edge.NothingIsLeftAsync(turns: 4, "a", "b");
     }

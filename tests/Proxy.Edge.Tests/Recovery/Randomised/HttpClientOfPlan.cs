@@ -52,8 +52,17 @@ internal sealed class HttpClientOfPlan(RunningEdge edge, PlannedClient plan, See
         {
             return seen.Check(turn, Sse.Read(text).FindAll(one => one.Type() != "keepalive"));
         }
-        var json = JsonNode.Parse(text)!;
         seen.Quotes(turn, text);
+        JsonNode json;
+        try
+        {
+            json = JsonNode.Parse(text)!;
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            seen.Wrong(turn, $"{(int)response.StatusCode} with no answer: '{text}'");
+            return null;
+        }
         seen.Terminals.Enqueue($"{(int)response.StatusCode} {json.Code()}");
         if ((string?)json["status"] != "completed" || (string?)json["id"] is not { } id)
         {

@@ -37,7 +37,7 @@ public sealed partial class RandomisedTests(ITestOutputHelper output)
         {
             output.WriteLine($"{ending.Count(),6} {ending.Key}");
         }
-        Assert.True(seen.Violations.IsEmpty, $"Seed {seed}, {seen.Violations.Count} violations, the first:\n{string.Join('\n', seen.Violations.Take(20))}");
+        Assert.True(seen.Violations.IsEmpty, $"Seed {seed}, {seen.Violations.Count} violations, the first:\n{string.Join('\n', seen.Violations.Take(20).Concat(seen.Violations.Skip(20).TakeLast(12)))}");
     }
 
     private static async Task RunAsync(Plan plan, Seen seen)
@@ -59,7 +59,7 @@ public sealed partial class RandomisedTests(ITestOutputHelper output)
                 edge.Continuity.Bind($"thread:{turn.Thread}", turn.Account, domain: turn.Account is "a" or "b" ? "org" : null);
             }
             plan.Write(edge.Sim);
-        }, "Edge:ConnectSeconds=5", "Edge:KeepAliveSeconds=1", "Edge:CreatedSeconds=8", "Edge:IdleSeconds=8", "Edge:TurnSeconds=30");
+        }, "Edge:ConnectSeconds=2", "Edge:KeepAliveSeconds=0.5", "Edge:CreatedSeconds=2", "Edge:IdleSeconds=2", "Edge:TurnSeconds=30");
 
         var sockets = plan.Clients.Where(client => client.Kind == Kind.Socket).Select(client => new SocketClient(edge, client, seen)).ToList();
         try
@@ -77,11 +77,41 @@ public sealed partial class RandomisedTests(ITestOutputHelper output)
         await NothingIsLeftAsync(edge, plan, seen);
         CheckRows(edge, plan, seen);
         CheckSent(edge, plan, seen);
+        foreach (var turn in seen.Wronged.DistinctBy(turn => turn.Number).OrderBy(turn => turn.Number).Take(2).ToList())
+        {
+            Describe(edge, plan, seen, turn);
+        }
+    }
+
+    /// <summary>The turn before one that went wrong, and what went over its upstream sockets.</summary>
+    private static void Describe(RunningEdge edge, Plan plan, Seen seen, PlannedTurn turn)
+    {
+        foreach (var one in plan.Turns.Where(one => one.Number == turn.Number - 1 || one.Number == turn.Number))
+        {
+            seen.Violations.Enqueue($"{one.Marker} {one.Fault?.Name} x{one.Times}, anchor {one.Anchoring} {seen.Anchors.GetValueOrDefault(one.Number)}, stored {one.Store}: {seen.Got.GetValueOrDefault(one.Number)}");
+            foreach (var exchange in edge.Sim.Recorded.Sockets.Where(socket => socket.Received.Any(frame => frame.Text.Contains(one.Marker, StringComparison.Ordinal))))
+            {
+                var frames = exchange.Frames.ToList();
+                var at = frames.FindIndex(frame => frame.FromClient && frame.Text.Contains(one.Marker, StringComparison.Ordinal));
+                seen.Violations.Enqueue($"   at {exchange.Account}, closed {exchange.ServerCloseCode} {exchange.ClientCloseCode} {exchange.ClientAborted}: " + string.Join(" | ", frames.Skip(Math.Max(0, at - 3)).Take(16)
+                    .Where(frame => !frame.Text.Contains(".delta", StringComparison.Ordinal))
+                    .Select(frame => (frame.FromClient ? "> " : "< ") + frame.Text[..Math.Min(140, frame.Text.Length)])));
+            }
+        }
     }
 
     private static async Task NothingIsLeftAsync(RunningEdge edge, Plan plan, Seen seen)
     {
-        await Eventually.TrueAsync(() => edge.Leases.Count == 0 && edge.Accounts.Slots == 0);
+        try
+        {
+            await Eventually.TrueAsync(() => edge.Leases.Count == 0 && edge.Accounts.Slots == 0);
+        }
+        catch (TimeoutException)
+        {
+            var rows = edge.Continuity.Rows.ToLookup(row => row.Id);
+            seen.Wrong(null, $"{edge.Leases.Count} leases and {edge.Accounts.Slots} slots are left: " + string.Join("; ", edge.Accounts.Held.Select(held =>
+                $"{held.Value} by {string.Join(", ", rows[held.Key])} after {string.Join(", ", edge.Accounts.Asked.Where(asked => asked.TurnId == held.Key))}")));
+        }
         foreach (var token in Plan.Accounts)
         {
             await Eventually.TrueAsync(() => edge.Sim.Account(token).InFlight == 0 && edge.Sim.Account(token).OpenSockets == 0);

@@ -33,7 +33,20 @@ internal sealed partial class Seen
 
     public ConcurrentQueue<string> Terminals { get; } = new();
 
-    public void Wrong(PlannedTurn? turn, string what) => Violations.Enqueue($"{turn?.Marker} ({turn?.Fault?.Name ?? "no fault"}): {what}");
+    /// <summary>What each turn's client got, in short.</summary>
+    public ConcurrentDictionary<int, string> Got { get; } = new();
+
+    /// <summary>Turns with which something is wrong.</summary>
+    public ConcurrentQueue<PlannedTurn> Wronged { get; } = new();
+
+    public void Wrong(PlannedTurn? turn, string what)
+    {
+        Violations.Enqueue(turn is null ? what : $"{turn.Marker} ({turn.Fault?.Name ?? "no fault"}): {what}");
+        if (turn is not null)
+        {
+            Wronged.Enqueue(turn);
+        }
+    }
 
     public void Ended(PlannedTurn turn, Ending ending)
     {
@@ -77,6 +90,7 @@ internal sealed partial class Seen
     /// <summary>Checks a stream of events, and returns the id of the response if it was completed.</summary>
     public string? Check(PlannedTurn turn, IReadOnlyList<JsonNode> events)
     {
+        Got[turn.Number] = string.Join(", ", events.Select(one => $"{one.Type()} {one.Id()} {one.Code()}".TrimEnd()).Where(one => !one.EndsWith("delta", StringComparison.Ordinal)));
         var (ids, deltas, terminals) = (new HashSet<string>(), new StringBuilder(), 0);
         var last = -1L;
         foreach (var json in events)
