@@ -108,8 +108,8 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
         var attempt = new SocketAttempt(turn.Turn, turn.Lane, limits);
         signal = await KeepAliveAsync(turn.Turn, link.RunAsync(attempt, RequestSplices.For(turn.Turn, turn.Frame.Memory)));
         turn.Last = attempt.Turn;
-        // What a socket has forgotten, or lets go of, another one may know.
-        if (signal?.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit && turn.Turn.Route.Anchor != Anchor.Local)
+        // What a socket has forgotten, or will not serve any more, another one may.
+        if (signal?.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.Authentication && turn.Turn.Route.Anchor != Anchor.Local)
         {
             link.Retire();
         }

@@ -13,7 +13,7 @@ public sealed class Codex : IDisposable
 
     public string Clients { get; }
 
-    public static async Task<Codex> CreateAsync(ClientSystem system, bool overWebSocket, string providerName = "Continuity Proxy")
+    public static async Task<Codex> CreateAsync(Uri baseAddress, bool overWebSocket, string providerName = "Continuity Proxy")
     {
         var codex = new Codex(await NpmClients.InstallAsync());
         // The README's configuration, but for the tap's port.
@@ -29,7 +29,7 @@ public sealed class Codex : IDisposable
             enabled = false
             [model_providers.continuity]
             name = "{providerName}"
-            base_url = "{system.BaseAddress}"
+            base_url = "{baseAddress}"
             wire_api = "responses"
             env_key = "CONTINUITY_KEY"
             supports_websockets = {(overWebSocket ? "true" : "false")}

@@ -48,14 +48,24 @@ public sealed class CodexAppServer : IAsyncDisposable
     }
 
     /// <summary>Runs one turn to its end; the text of its last message.</summary>
-    public async Task<string> TurnAsync(string threadId, string text)
+    public async Task<string> TurnAsync(string threadId, string text) => await UntilTurnEndsAsync(await BeginTurnAsync(threadId, text));
+
+    /// <summary>Begins a turn; its id.</summary>
+    public async Task<string> BeginTurnAsync(string threadId, string text)
     {
         var started = await CallAsync("turn/start", new JsonObject
         {
             ["threadId"] = threadId,
             ["input"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = text }),
         });
-        return await UntilTurnEndsAsync((string)started["turn"]!["id"]!);
+        return (string)started["turn"]!["id"]!;
+    }
+
+    /// <summary>Interrupts a turn, and waits until it has ended so.</summary>
+    public async Task InterruptAsync(string threadId, string turnId)
+    {
+        await CallAsync("turn/interrupt", new JsonObject { ["threadId"] = threadId, ["turnId"] = turnId });
+        await UntilTurnEndsAsync(turnId, status: "interrupted");
     }
 
     /// <summary>Compacts the thread's context.</summary>
@@ -73,7 +83,7 @@ public sealed class CodexAppServer : IAsyncDisposable
         _process.Dispose();
     }
 
-    private async Task<string> UntilTurnEndsAsync(string? turnId)
+    private async Task<string> UntilTurnEndsAsync(string? turnId, string status = "completed")
     {
         using var limit = new CancellationTokenSource(Limit);
         var text = "";
@@ -87,7 +97,7 @@ public sealed class CodexAppServer : IAsyncDisposable
             }
             if ((string?)next["method"] == "turn/completed" && (turnId is null || (string?)next["params"]!["turn"]!["id"] == turnId))
             {
-                Assert.Equal("completed", (string?)next["params"]!["turn"]!["status"]);
+                Assert.Equal(status, (string?)next["params"]!["turn"]!["status"]);
                 return text;
             }
         }

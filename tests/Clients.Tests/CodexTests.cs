@@ -13,7 +13,7 @@ public sealed class CodexTests(ClientSystem system) : IDisposable
     [NeedsNpmFact]
     public async Task Two_turns_over_WebSocket()
     {
-        using var codex = await Codex.CreateAsync(system, overWebSocket: true);
+        using var codex = await Codex.CreateAsync(system.BaseAddress, overWebSocket: true);
         await AssertTwoTurnsAsync(codex);
         Assert.True(SocketsSince(0).Count >= 2);
     }
@@ -21,7 +21,7 @@ public sealed class CodexTests(ClientSystem system) : IDisposable
     [NeedsNpmFact]
     public async Task Two_turns_over_HTTP()
     {
-        using var codex = await Codex.CreateAsync(system, overWebSocket: false);
+        using var codex = await Codex.CreateAsync(system.BaseAddress, overWebSocket: false);
         var before = system.Simulator.Recorded.Sockets.Count();
         await AssertTwoTurnsAsync(codex);
         Assert.Empty(SocketsSince(before));
@@ -36,7 +36,7 @@ public sealed class CodexTests(ClientSystem system) : IDisposable
     [NeedsNpmFact]
     public async Task Several_turns_of_a_thread_share_one_socket_and_send_only_what_is_new()
     {
-        using var codex = await Codex.CreateAsync(system, overWebSocket: true);
+        using var codex = await Codex.CreateAsync(system.BaseAddress, overWebSocket: true);
         var before = system.Simulator.Recorded.Sockets.Count();
         var (server, thread) = await CodexAppServer.StartAsync(codex);
         await using (server)
@@ -72,7 +72,7 @@ public sealed class CodexTests(ClientSystem system) : IDisposable
 
     private async Task AssertToolCallAsync(bool overWebSocket)
     {
-        using var codex = await Codex.CreateAsync(system, overWebSocket);
+        using var codex = await Codex.CreateAsync(system.BaseAddress, overWebSocket);
         system.Simulator.Script(rule => rule
             .When(when => when with { Contains = "count the answer", Prewarm = false }).Once()
             .Calls(ToolCall.ExecCommand("echo tool-$((40+2))")));
@@ -83,7 +83,7 @@ public sealed class CodexTests(ClientSystem system) : IDisposable
     // Codex compacts remotely only with a provider of this name: the last input item is then a compaction_trigger.
     private async Task AssertCompactionAsync(bool overWebSocket)
     {
-        using var codex = await Codex.CreateAsync(system, overWebSocket, providerName: "OpenAI");
+        using var codex = await Codex.CreateAsync(system.BaseAddress, overWebSocket, providerName: "OpenAI");
         var (server, thread) = await CodexAppServer.StartAsync(codex);
         await using (server)
         {

@@ -18,7 +18,7 @@ public sealed class TransparencyTests(ClientSystem system)
     [NeedsNpmFact]
     public async Task Frames_pass_as_they_are()
     {
-        using var codex = await Codex.CreateAsync(system, overWebSocket: true);
+        using var codex = await Codex.CreateAsync(system.BaseAddress, overWebSocket: true);
         var (front, behind) = await RunAsync(codex);
         var (sockets, upstreamSockets) = (front.Where(exchange => exchange.IsWebSocket).ToList(), behind.Where(exchange => exchange.IsWebSocket).ToList());
         Assert.Equal(2, sockets.Count);
@@ -35,7 +35,7 @@ public sealed class TransparencyTests(ClientSystem system)
     [NeedsNpmFact]
     public async Task Bodies_and_events_pass_as_they_are()
     {
-        using var codex = await Codex.CreateAsync(system, overWebSocket: false);
+        using var codex = await Codex.CreateAsync(system.BaseAddress, overWebSocket: false);
         var (front, behind) = await RunAsync(codex);
         Assert.Equal(2, front.Count);
         Assert.Equal(front.Count, behind.Count);

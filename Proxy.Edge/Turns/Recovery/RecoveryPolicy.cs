@@ -43,19 +43,24 @@ internal static class RecoveryPolicy
         {
             // Rule 8. Upstream keeps the latest ids of a socket only, so for a stored one another socket may know better.
             UpstreamErrorKind.PreviousResponseNotFound when facts.Anchor != Anchor.None =>
-                facts is { CanReplay: true, OverWebSocket: true, Anchor: not Anchor.Local }
+                facts is { CanReplay: true, OverWebSocket: true }
                     ? new RecoveryDecision(RecoveryAction.ReplayHere, reason)
                     : DeadAnchor(facts, settings, reason),
             // Passed on, the client would throw its own key away.
             UpstreamErrorKind.Authentication => facts switch
             {
+                // A socket keeps the credential it was opened with.
+                { Phase: < TurnPhase.Created, Anchor: Anchor.Local } => DeadAnchor(facts, settings, reason),
                 { CanReplay: true, CredentialRefreshed: false } => new RecoveryDecision(RecoveryAction.RefreshCredential, reason),
-                { CanReplay: true, Anchor: not Anchor.Local } => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
+                { CanReplay: true } => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
                 _ => Answer(reason, Errors.UpstreamRefusedCredential),
             },
             UpstreamErrorKind.Quota when facts.Phase < TurnPhase.Created && facts.Anchor == Anchor.Local => OwnerAway(facts, error.ResetAfter(now), settings, now),
-            UpstreamErrorKind.Quota when facts is { CanReplay: true, Anchor: not Anchor.Local } => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
+            UpstreamErrorKind.Quota when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
             UpstreamErrorKind.Quota when facts is { Phase: < TurnPhase.Created, HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, error.ResetAfter(now), settings, now),
+            // After an error upstream lets go of an anchor that lives on the socket: sent once more, it would not be found.
+            UpstreamErrorKind.Overload when facts is { Phase: < TurnPhase.Created, Anchor: Anchor.Local } =>
+                facts.IsNativeCodex ? DeadAnchor(facts, settings, reason) : new RecoveryDecision(RecoveryAction.Surface, reason),
             UpstreamErrorKind.Overload when facts.CanReplay && (error.RetryAfter ?? OverloadPause) is var pause && pause <= LongestPause && pause < facts.TimeLeft =>
                 new RecoveryDecision(RecoveryAction.ReplayHere, reason, Wait: pause),
             // Upstream lets go of the socket: for an anchor that lives on it that is the end.
@@ -68,7 +73,7 @@ internal static class RecoveryPolicy
     }
 
     private static RecoveryDecision Unreachable(in TurnFacts facts, UpstreamError? error) =>
-        facts is { CanReplay: true, Anchor: not Anchor.Local }
+        facts.CanReplay
             ? new RecoveryDecision(RecoveryAction.ReplayElsewhere, "unreachable")
             : Unserved(facts, error);
 

@@ -65,8 +65,9 @@ internal readonly record struct TurnFacts(
     public bool IsFollowUp => Anchor != Anchor.None || NamesConversation;
 
     /// <summary>
-    /// Rules 1 and 2: once, in time, and only while the client has seen nothing of the response; of a prewarm it may have seen that it was
-    /// created, since there is no output to come.
+    /// Rules 1, 2 and 3: once, in time, and only while the client has seen nothing of the response; of a prewarm it may have seen that it was
+    /// created, since there is no output to come. A turn whose anchor lives on a socket has only that one: what refuses it there lets go of the
+    /// anchor, too.
     /// </summary>
-    public bool CanReplay => Replays == 0 && TimeLeft > TimeSpan.Zero && (Phase < TurnPhase.Created || (IsPrewarm && Phase == TurnPhase.Created));
+    public bool CanReplay => Replays == 0 && TimeLeft > TimeSpan.Zero && Anchor != Anchor.Local && (Phase < TurnPhase.Created || (IsPrewarm && Phase == TurnPhase.Created));
 }

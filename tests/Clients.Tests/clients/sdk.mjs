@@ -36,7 +36,8 @@ async function errorOf(call) {
 seen.errors = {
   deleted: await errorOf(() => client.responses.retrieve(created.id)),
   key: await errorOf(() => new OpenAI({ baseURL, apiKey: wrongKey, maxRetries: 0 }).responses.create({ model: 'gpt-5.5', input: 'x' })),
-  badRequest: await errorOf(() => client.responses.create({ model: 'gpt-5.5', input: 'x', previous_response_id: 'resp_nobody' })),
+  // First it is asked to retry, since the owner may be away; then it is told.
+  badRequest: await errorOf(() => new OpenAI({ baseURL, apiKey, maxRetries: 1 }).responses.create({ model: 'gpt-5.5', input: 'x', previous_response_id: 'resp_nobody' })),
   rateLimit: await errorOf(() => client.responses.create({ model: 'gpt-5.5', input: 'please 429' })),
   server: await errorOf(() => client.responses.create({ model: 'gpt-5.5', input: 'please 500' })),
 };

@@ -89,6 +89,7 @@ public sealed class RecoveryPolicyPropertyTests
         decision.Action != RecoveryAction.Canonical
         || signal.Kind is SignalKind.AnchorGone or SignalKind.NotWritten
         || signal.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.Quota
+            or UpstreamErrorKind.Overload or UpstreamErrorKind.Authentication
         || signal.Refusal?.Reason is RefusalReason.OwnerGone or RefusalReason.OwnerCooling
         || signal.First?.Error?.Kind is UpstreamErrorKind.Quota);
 
