@@ -15,6 +15,7 @@ internal sealed class FakeAccounts : FakeService
 {
     private readonly ConcurrentDictionary<Guid, string> _slots = new();
 
+    private readonly ConcurrentDictionary<Guid, bool> _abandoned = new();
     private readonly ConcurrentDictionary<string, DateTimeOffset> _cooling = new();
 
     /// <summary>Replaced as a whole: requests read it while tests change it.</summary>
@@ -152,11 +153,17 @@ internal sealed class FakeAccounts : FakeService
             if (answer?.Account is { } account && request.Purpose == AdmissionPurpose.Turn)
             {
                 _slots[request.TurnId] = account.Id;
+                if (_abandoned.ContainsKey(request.TurnId))
+                {
+                    // The edge gave up waiting while this was on its way; the real service's lease would end by itself.
+                    _slots.TryRemove(request.TurnId, out _);
+                }
             }
             await WriteAsync(context, answer, AccountsJson.Default.AdmissionResponse);
         });
         MapInternal(app, AccountsRoutes.Abandon, AccountsJson.Default.AbandonRequest, (context, request) =>
         {
+            _abandoned[request.TurnId] = true;
             _slots.TryRemove(request.TurnId, out _);
             context.Response.StatusCode = 204;
             return Task.CompletedTask;

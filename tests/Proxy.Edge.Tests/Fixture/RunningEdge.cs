@@ -55,7 +55,15 @@ internal sealed class RunningEdge : IAsyncDisposable
         await Task.WhenAll(edge.Continuity.StartAsync(), edge.Accounts.StartAsync());
         edge.Add("a");
         prepare?.Invoke(edge);
-        await edge.RunAsync(settings);
+        try
+        {
+            await edge.RunAsync(settings);
+        }
+        catch
+        {
+            await edge.DisposeAsync();
+            throw;
+        }
         return edge;
     }
 
@@ -151,7 +159,10 @@ internal sealed class RunningEdge : IAsyncDisposable
         if (_app is not null)
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-            await _app.StopAsync(limit.Token);
+            if (Http is not null)
+            {
+                await _app.StopAsync(limit.Token);
+            }
             await _app.DisposeAsync();
         }
         await Sim.DisposeAsync();

@@ -14,10 +14,11 @@ public readonly record struct Position
 {
     private readonly string? _name;
 
-    private Position(string name, int count = 0) => (_name, Count) = (name, count);
+    // The start is the default value, and equal to it.
+    private Position(string name, int count = 0) => (_name, Count) = (name == "start" ? null : name, count);
 
     /// <summary>Before anything is sent.</summary>
-    public static Position Start => new("start");
+    public static Position Start => default;
 
     /// <summary>After the HTTP status line and headers. The same as <see cref="Start"/> on a WebSocket.</summary>
     public static Position Headers => new("headers");

@@ -1,0 +1,227 @@
+using System.Text.Json.Nodes;
+using Proxy.Edge.Tests.Fixture;
+using Simulator.Scripts;
+using Testing;
+
+namespace Proxy.Edge.Tests.Recovery;
+
+/// <summary>
+/// Rule 10, errors that name no turn: SPEC 3.8, 10.11 #3 and #4, W13. SPEC's pipelined requests of one socket are named lanes here: a lane
+/// is the gate, and only an account with lanes has several turns on one upstream socket.
+/// </summary>
+public sealed class MatchingTests
+{
+    private const string Lost = """{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Cannot continue conversation because upstream lost ANCHOR.","param":"previous_response_id"}}""";
+    private const string LostFailed = """{"type":"response.failed","response":{"id":"resp_foreign","status":"failed","error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response with id 'ANCHOR' not found.","param":"previous_response_id"}}}""";
+    private const string LostAnonymous = """{"type":"response.failed","response":{"status":"failed","error":{"code":"previous_response_not_found","message":"Cannot continue conversation because upstream lost ANCHOR."}}}""";
+
+    private const string Foreign = """{"type":"TYPE","response":{"id":"resp_foreign","status":"completed","usage":{"input_tokens":999,"output_tokens":999,"total_tokens":1998}}}""";
+
+    private static readonly string[] LostShapes = [Lost, LostFailed, LostAnonymous];
+
+    public static TheoryData<int, string, string> Anchors
+    {
+        get
+        {
+            var data = new TheoryData<int, string, string>();
+            for (var shape = 0; shape < LostShapes.Length; shape++)
+            {
+                data.Add(shape, "resp_anchor_a", "resp_anchor_b");
+                // One is the beginning of the other.
+                data.Add(shape, "resp_anchor_1234", "resp_anchor_123");
+                data.Add(shape, "resp_anchor_123", "resp_anchor_1234");
+            }
+            return data;
+        }
+    }
+
+    // ..._matches_previous_response_error_to_anchor_with_two_followups, ..._with_overlapping_anchors
+    [Theory]
+    [MemberData(nameof(Anchors))]
+    public async Task Only_the_turn_whose_anchor_is_named_fails(int shape, string named, string other)
+    {
+        await using var edge = await StartAsync(Position.Created);
+        using (var socket = await edge.ConnectAsync())
+        {
+            var lanes = new Lanes(socket);
+            await lanes.BeginAsync("x", named);
+            await lanes.BeginAsync("y", other);
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 2);
+            await edge.Sim.SendToSocketsAsync(LostShapes[shape].Replace("ANCHOR", named, StringComparison.Ordinal));
+            Told.Failed(await lanes.EndAsync("x"), "stream_incomplete", 502, "x");
+            edge.Sim.Release();
+            Told.Completed(await lanes.EndAsync("y"));
+            await lanes.StillWorksAsync("x", "y");
+        }
+        await edge.NothingIsLeftAsync(turns: 4);
+    }
+
+    // W13: a hint that matches nobody belongs to nobody; before, the only follow-up without an id was failed for it.
+    [Theory]
+    [InlineData(0, "created")]
+    [InlineData(1, "created")]
+    [InlineData(2, "created")]
+    [InlineData(0, "start")]
+    [InlineData(1, "start")]
+    [InlineData(2, "start")]
+    public async Task An_anchor_that_nobody_has_is_swallowed(int shape, string after)
+    {
+        await using var edge = await StartAsync(Position.Parse(after));
+        using (var socket = await edge.ConnectAsync())
+        {
+            var lanes = new Lanes(socket);
+            await lanes.BeginAsync("x", "resp_anchor_b");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await edge.Sim.SendToSocketsAsync(LostShapes[shape].Replace("ANCHOR", "resp_anchor_a", StringComparison.Ordinal));
+            edge.Sim.Release();
+            Told.Completed(await lanes.EndAsync("x"));
+            Assert.Empty(lanes.Laneless);
+            await lanes.StillWorksAsync("x");
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
+    }
+
+    // ..._masks_anonymous_previous_response_not_found_for_same_anchor_followups: nothing tells them apart, so both fail.
+    [Fact]
+    public async Task Two_turns_on_one_lost_anchor_both_fail()
+    {
+        await using var edge = await StartAsync(Position.Created);
+        using (var socket = await edge.ConnectAsync())
+        {
+            var lanes = new Lanes(socket);
+            await lanes.BeginAsync("x", "resp_shared");
+            await lanes.BeginAsync("y", "resp_shared");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 2);
+            await edge.Sim.SendToSocketsAsync(Lost.Replace("ANCHOR", "resp_shared", StringComparison.Ordinal));
+            Assert.Equal("response.failed", (await lanes.EndAsync("x"))[^1].Type());
+            Assert.Equal("response.failed", (await lanes.EndAsync("y"))[^1].Type());
+            edge.Sim.Release();
+            await lanes.StillWorksAsync("x", "y");
+        }
+        await edge.NothingIsLeftAsync(turns: 4);
+    }
+
+    // ..._masks_anonymous_previous_response_not_found_with_inflight_request: the plain turn goes on. Here the follow-up may be sent once
+    // more, since upstream said in so many words that it has not run.
+    [Theory]
+    [InlineData("created")]
+    [InlineData("start")]
+    public async Task A_turn_without_an_anchor_is_not_touched(string plainIsAt)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: true);
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "plain" }).Once().Stalls(Position.Parse(plainIsAt)));
+            edge.Sim.Script(rule => rule.When(when => when with { FollowUp = true }).Once().Answer(answer => answer with { Unchecked = true }).Stalls());
+            edge.Sim.Script(rule => rule.When(when => when with { FollowUp = true }).Answer(answer => answer with { Unchecked = true }));
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            var lanes = new Lanes(socket);
+            await lanes.BeginAsync("x", null, "plain");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await lanes.BeginAsync("y", "resp_anchor");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 2);
+            await edge.Sim.SendToSocketsAsync(Lost.Replace("upstream lost ANCHOR", "it is lost", StringComparison.Ordinal));
+            Told.Completed(await lanes.EndAsync("y"));
+            edge.Sim.Release();
+            Told.Completed(await lanes.EndAsync("x"));
+            Assert.Empty(lanes.Laneless);
+            await lanes.StillWorksAsync("x", "y");
+        }
+        await edge.NothingIsLeftAsync(turns: 4);
+        Assert.Equal(5, edge.FramesAt("a").Count);
+    }
+
+    // ..._does_not_match_foreign_completed_event_to_only_unresolved_request; SPEC forwards it, here nobody hears of it.
+    [Theory]
+    [InlineData("response.completed", "start")]
+    [InlineData("response.completed", "created")]
+    [InlineData("response.incomplete", "created")]
+    [InlineData("response.failed", "created")]
+    public async Task A_foreign_terminal_event_ends_no_turn(string type, string after)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Stalls(Position.Parse(after))));
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.SendAsync(Asking.Frame("mine"));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await edge.Sim.SendToSocketsAsync(Foreign.Replace("TYPE", type, StringComparison.Ordinal));
+            edge.Sim.Release();
+            Told.Completed((await socket.UntilTerminalAsync()).ConvertAll(text => JsonNode.Parse(text)!));
+            await socket.StillWorksAsync();
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
+        Assert.DoesNotContain(edge.Accounts.Settled, turn => turn.OutputTokens == 999);
+        Assert.DoesNotContain(edge.Continuity.Published, published => published.Id.Id == "resp_foreign");
+    }
+
+    // ..._matches_terminal_events_by_response_id: whichever ends first, each has its own row and usage.
+    [Fact]
+    public async Task Turns_end_in_whatever_order_upstream_ends_them()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: true);
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "slow" }).Answer(answer => answer with { InputTokens = 7 }).Stalls(Position.Created));
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "fast" }).Answer(answer => answer with { InputTokens = 3 }));
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            var lanes = new Lanes(socket);
+            await lanes.BeginAsync("x", null, "slow");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await lanes.BeginAsync("y", null, "fast");
+            var fast = (await lanes.EndAsync("y"))[^1].Id();
+            edge.Sim.Release();
+            var slow = (await lanes.EndAsync("x"))[^1].Id();
+            await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 2);
+            Assert.Equal([(fast, 3L), (slow, 7L)], edge.Continuity.Rows.OrderBy(row => row.InputTokens).Select(row => (row.RequestId, row.InputTokens!.Value)));
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
+    }
+
+    private static Task<RunningEdge> StartAsync(Position after) => RunningEdge.StartAsync(edge =>
+    {
+        edge.Add("a", lanes: true);
+        edge.Sim.Script(rule => rule.When(when => when with { FollowUp = true }).Answer(answer => answer with { Unchecked = true }).Stalls(after));
+    });
+
+    /// <summary>Several lanes of one client socket: events are kept apart as they come.</summary>
+    private sealed class Lanes(EdgeSocket socket)
+    {
+        private readonly Dictionary<string, List<JsonNode>> _events = [];
+
+        public List<JsonNode> Laneless { get; } = [];
+
+        public Task BeginAsync(string lane, string? anchor, string input = "follow-up")
+        {
+            _events[lane] = [];
+            return socket.SendAsync(Asking.Frame(input, lane, anchor: anchor));
+        }
+
+        /// <summary>The events of a lane's turn; those of others are kept for them.</summary>
+        public async Task<List<JsonNode>> EndAsync(string lane)
+        {
+            while (_events[lane].LastOrDefault()?.Type() is not ("response.completed" or "response.failed" or "error"))
+            {
+                var json = JsonNode.Parse(await socket.ReceiveAsync() ?? throw new IOException("Closed within a turn."))!;
+                (json.Lane() is { } of ? _events[of] : Laneless).Add(json);
+            }
+            return _events[lane];
+        }
+
+        /// <summary>Nothing more came of the turns that have ended, and a further one succeeds on each lane.</summary>
+        public async Task StillWorksAsync(params string[] lanes)
+        {
+            foreach (var lane in lanes)
+            {
+                var before = _events[lane].Count;
+                await BeginAsync(lane, null, "still there");
+                Told.Completed(await EndAsync(lane));
+                Assert.Contains("still there", _events[lane][^1].ToJsonString(), StringComparison.Ordinal);
+                Assert.True(before > 0);
+            }
+        }
+    }
+}
