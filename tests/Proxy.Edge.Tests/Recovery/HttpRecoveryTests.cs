@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Proxy.Edge.Tests.Fixture;
 using Simulator.Scripts;
+using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
@@ -139,7 +140,8 @@ public sealed class HttpRecoveryTests
         Assert.Equal($"owner=none; replays=1; reason={code}", continuity);
         await edge.NothingIsLeftAsync(turns: 1, "a", "b");
         Assert.Equal((continuity, "acc-b"), ((await edge.RowAsync()).Continuity, (await edge.RowAsync()).AccountId));
-        Assert.Equal("acc-a", Assert.Single(edge.Accounts.Marks).AccountId);
+        await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == 1);
+        Assert.Equal("acc-a", edge.Accounts.Marks.Single().AccountId);
         var last = edge.Accounts.AskedForTurns.Last();
         Assert.Equal("acc-a", last.MovesFrom);
         Assert.Equal(["acc-a"], last.ExcludedAccountIds);
@@ -180,7 +182,7 @@ public sealed class HttpRecoveryTests
         Assert.Empty(edge.BodiesAt("other"));
         Assert.Equal(hasOther ? 1 : 0, edge.BodiesAt("b").Count);
         await edge.NothingIsLeftAsync(turns: 1, "a", "b", "other");
-        Assert.Single(edge.Accounts.Marks);
+        await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == 1);
     }
 
     [Theory]

@@ -105,7 +105,7 @@ public sealed class QuotaTests
             await socket.StillWorksAsync();
         }
         await edge.NothingIsLeftAsync(turns: 2);
-        Assert.Single(edge.Accounts.Marks);
+        await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == 1);
         Assert.Single(edge.Continuity.Rows, row => row is { Status: "failed", ErrorCode: "usage_limit_reached" });
     }
 
@@ -214,7 +214,7 @@ public sealed class QuotaTests
             }
             Assert.Single(edge.FramesAt("a"));
             Assert.Empty(edge.FramesAt("other"));
-            Assert.Single(edge.Accounts.Marks);
+            await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == 1);
             await socket.StillWorksAsync();
         }
         await edge.NothingIsLeftAsync(turns: 2, "a", "other");
