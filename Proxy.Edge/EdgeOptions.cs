@@ -81,11 +81,14 @@ internal sealed class EdgeOptions : IValidatableObject
         // Each limit is of use only if those around it leave it room.
         (string Shorter, double Seconds, string Longer, double Limit)[] order =
         [
-            (nameof(KeepAliveSeconds), KeepAliveSeconds, nameof(CreatedSeconds), CreatedSeconds),
             (nameof(ConnectSeconds), ConnectSeconds, nameof(TurnSeconds), TurnSeconds),
             (nameof(CreatedSeconds), CreatedSeconds, nameof(TurnSeconds), TurnSeconds),
             (nameof(IdleSeconds), IdleSeconds, nameof(TurnSeconds), TurnSeconds),
         ];
+        if (KeepAliveSeconds >= CreatedSeconds)
+        {
+            yield return new ValidationResult("Edge:KeepAliveSeconds must be less than Edge:CreatedSeconds.");
+        }
         foreach (var (shorter, _, longer, _) in order.Where(pair => pair.Seconds > pair.Limit))
         {
             yield return new ValidationResult($"Edge:{shorter} must not exceed Edge:{longer}.");

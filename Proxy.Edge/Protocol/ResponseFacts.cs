@@ -101,6 +101,7 @@ internal static class ResponseFactsReader
     {
         var isSeconds = reader.ValueTextEquals("retry-after"u8) || reader.ValueTextEquals("Retry-After"u8);
         var isMilliseconds = reader.ValueTextEquals("retry-after-ms"u8);
+        var isReset = reader.ValueTextEquals("x-ratelimit-reset-requests"u8) || reader.ValueTextEquals("x-ratelimit-reset-tokens"u8);
         reader.Read();
         var text = reader.TokenType switch
         {
@@ -111,6 +112,10 @@ internal static class ResponseFactsReader
         if (text is null)
         {
             reader.Skip();
+        }
+        if (isReset && DurationText.Parse(text) is { } reset)
+        {
+            facts.LimitReset = facts.LimitReset > reset ? facts.LimitReset : reset;
         }
         facts.RetryAfter = (isSeconds ? DurationText.OfSeconds(text) : isMilliseconds ? DurationText.OfMilliseconds(text) : null) ?? facts.RetryAfter;
     }
@@ -184,7 +189,7 @@ internal static class ResponseFactsReader
         public int? ErrorStatus;
         public TokenUsage? Usage;
         public DateTimeOffset? ResetsAt;
-        public TimeSpan? RetryAfter;
+        public TimeSpan? RetryAfter, LimitReset;
 
         public readonly UpstreamError? ToError()
         {
@@ -193,7 +198,7 @@ internal static class ResponseFactsReader
                 return null;
             }
             var error = UpstreamError.Of(ErrorStatus, Code, Type, Message, Param);
-            return error with { RetryAfter = RetryAfter ?? error.RetryAfter, ResetsAt = ResetsAt };
+            return error with { RetryAfter = RetryAfter ?? LimitReset ?? error.RetryAfter, ResetsAt = ResetsAt };
         }
     }
 }

@@ -39,6 +39,9 @@ internal sealed record TurnRequest
 
     public string? ThreadId { get; init; }
 
+    /// <summary>True if the history was compacted: the history itself is then readable in its own organisation only.</summary>
+    public bool HasCompaction { get; init; }
+
     /// <summary>True if an input item carries reasoning or a compaction that only its own organisation can read.</summary>
     public bool HasEncryptedContent { get; init; }
 }

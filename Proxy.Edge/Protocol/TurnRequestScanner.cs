@@ -124,6 +124,7 @@ internal static class TurnRequestScanner
         var isFile = reader.ValueTextEquals("file_id"u8);
         var isFileList = reader.ValueTextEquals("file_ids"u8);
         var isEncrypted = reader.ValueTextEquals("encrypted_content"u8);
+        var isType = reader.ValueTextEquals("type"u8);
         reader.Read();
         if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
         {
@@ -132,6 +133,7 @@ internal static class TurnRequestScanner
         else if (reader.TokenType == JsonTokenType.String)
         {
             fields.HasEncryptedContent |= isEncrypted;
+            fields.HasCompaction |= isType && reader.ValueTextEquals("compaction"u8);
             if (isFile)
             {
                 AddFile(ref reader, fields);
@@ -241,7 +243,7 @@ internal static class TurnRequestScanner
     private sealed class Fields
     {
         public string? Type, Model, StreamId, PreviousResponseId, ConversationId, PromptCacheKey, TurnState, SessionId, ThreadId;
-        public bool Stream, Background, HasEncryptedContent, Store = true, Generate = true;
+        public bool Stream, Background, HasEncryptedContent, HasCompaction, Store = true, Generate = true;
 
         public ApiError? Problem { get; set; }
 
@@ -264,6 +266,7 @@ internal static class TurnRequestScanner
             SessionId = SessionId,
             ThreadId = ThreadId,
             HasEncryptedContent = HasEncryptedContent,
+            HasCompaction = HasCompaction,
         };
     }
 }

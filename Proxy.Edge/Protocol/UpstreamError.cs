@@ -47,6 +47,18 @@ internal sealed partial record UpstreamError(
         return new UpstreamError(KindOf(status, told, Trimmed(type), message ?? "", Trimmed(param)), status, told, Trimmed(type), message, Trimmed(param), DurationText.AfterTryAgainIn(message));
     }
 
+    /// <summary>What it means in one word of a few: fit for a counter and a header, which upstream's own words are not.</summary>
+    public string Reason => Kind switch
+    {
+        UpstreamErrorKind.PreviousResponseNotFound => "previous_response_not_found",
+        UpstreamErrorKind.Quota => Code is "rate_limit_exceeded" or "insufficient_quota" or "usage_not_included" or "quota_exceeded" ? Code : "usage_limit_reached",
+        UpstreamErrorKind.Overload => "server_is_overloaded",
+        UpstreamErrorKind.Authentication => "credential_refused",
+        UpstreamErrorKind.ConnectionLimit => "websocket_connection_limit_reached",
+        UpstreamErrorKind.ForeignEncryption => "invalid_encrypted_content",
+        _ => "upstream_error",
+    };
+
     /// <summary>The same error with what the headers of its answer say.</summary>
     public UpstreamError With(int status, TimeSpan? retryAfter) =>
         this with { Kind = KindOf(Status ?? status, Code, Type, Message ?? "", Param), Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter };

@@ -64,7 +64,7 @@ internal static class FrameMatcher
         if (followUps.Count == 0)
         {
             // A turn that named no anchor and is told so all the same: the error is its own to read, if it is the only one there.
-            return error.QuotedAnchor is null ? OnlyOne(pending, _ => true) : [];
+            return OnlyOne(pending, _ => true);
         }
         if (error.QuotedAnchor is { } quoted)
         {
@@ -72,14 +72,14 @@ internal static class FrameMatcher
             return [.. followUps.Where(index => pending[index].Anchor == quoted)];
         }
         int[] mentioned = [.. followUps.Where(index => error.Mentions(pending[index].Anchor!))];
-        if (mentioned.Length > 0)
+        if (mentioned.Length > 0 || NamesAnother(error))
         {
             return mentioned;
         }
         int[] waiting = [.. followUps.Where(index => pending[index].ResponseId is null)];
         return waiting.Length > 0
             ? waiting.Select(index => pending[index].Anchor).Distinct().Count() == 1 ? waiting : []
-            : followUps.Count == 1 && !NamesAnother(error) ? followUps : [];
+            : followUps.Count == 1 ? followUps : [];
     }
 
     private static bool Names(UpstreamError error, string? anchor) =>

@@ -118,6 +118,12 @@ internal sealed class SocketRouter : IDisposable
             }
         }
         (var lane, error) = _lanes.For(request.StreamId);
+        if (lane is not null && !_turns.TryAccept())
+        {
+            // It crosses our goodbye, and was never accepted: the client comes back with it.
+            frame.Dispose();
+            return;
+        }
         if (lane is not null)
         {
             var turn = _services.Journal.Accept(request with { Stream = true }, _caller, TurnScope.Of(_handshake.Headers, request), Surfaces.WebSocket, frame.Length, isCodex: _isCodex);
@@ -126,6 +132,7 @@ internal sealed class SocketRouter : IDisposable
             {
                 return;
             }
+            _turns.Dismiss();
             await _services.Events.EndAsync(turn, Errors.TooManyQueued);
             error = Errors.TooManyQueued;
         }
@@ -144,7 +151,7 @@ internal sealed class SocketRouter : IDisposable
 
     // Ids that lived on that socket are gone. While the client is idle, closing costs it nothing: it comes back and sends its history.
     private Task CloseIfIdsAreGoneAsync(UpstreamLink link) =>
-        link.HoldsLocalIds && _turns.IsIdle && !_ended.IsCancellationRequested
+        link.HoldsLocalIds && !_ended.IsCancellationRequested && _turns.TryClose()
             ? CloseClientAsync("Upstream connection ended; reconnect.")
             : Task.CompletedTask;
 

@@ -16,7 +16,8 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     private readonly SemaphoreSlim _inFlight = new(MaxInFlight);
     private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds);
     private volatile string? _currentAccountId;
-    private int _running;
+    // Turns accepted and not ended; below zero once no more are taken.
+    private int _accepted;
 
     /// <summary>The account that the socket's last turn was on: where nothing is demanded, the next one goes there too.</summary>
     public string? CurrentAccountId
@@ -25,15 +26,33 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
         set => _currentAccountId = value;
     }
 
-    /// <summary>True while no turn runs.</summary>
-    public bool IsIdle => Volatile.Read(ref _running) == 0;
+    /// <summary>A turn comes, and <see cref="RunAsync"/> will end it; false once the socket is closed to turns.</summary>
+    public bool TryAccept()
+    {
+        var accepted = Volatile.Read(ref _accepted);
+        while (accepted >= 0)
+        {
+            var before = Interlocked.CompareExchange(ref _accepted, accepted + 1, accepted);
+            if (before == accepted)
+            {
+                return true;
+            }
+            accepted = before;
+        }
+        return false;
+    }
+
+    /// <summary>A turn that was accepted does not run after all.</summary>
+    public void Dismiss() => Interlocked.Decrement(ref _accepted);
+
+    /// <summary>Takes no more turns; false while there are any.</summary>
+    public bool TryClose() => Interlocked.CompareExchange(ref _accepted, int.MinValue, 0) == 0;
 
     public void Dispose() => _inFlight.Dispose();
 
     /// <summary>Runs a turn to its end. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
-        Interlocked.Increment(ref _running);
         using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded);
         var hasPlace = false;
         try
@@ -59,7 +78,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
             }
             services.Journal.Release(turn.Last);
             services.Journal.Release(turn.Turn);
-            Interlocked.Decrement(ref _running);
+            Dismiss();
         }
     }
 

@@ -73,7 +73,7 @@ internal sealed partial class UpstreamLinks(
                 services.Events.GaveTurnState(turn.Caller, turn.Scope, account, opened.Headers[WireHeaders.TurnState]);
                 return (Link(account, key, socket), null);
             }
-            return (null, SignalOf(opened));
+            return (null, SignalOf(opened, turn.Request.StreamId));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -82,7 +82,7 @@ internal sealed partial class UpstreamLinks(
     }
 
     // An answer that says what is wrong is as good as an error frame. One that does not, or is not about the turn, is the account's trouble.
-    private static RecoverySignal SignalOf(UpstreamHandshake refused)
+    private static RecoverySignal SignalOf(UpstreamHandshake refused, string? streamId)
     {
         if (refused.Status == 0)
         {
@@ -91,7 +91,7 @@ internal sealed partial class UpstreamLinks(
         var error = (ResponseFactsReader.Read(refused.Body).Error ?? UpstreamError.Of(null, null, null, null, null)).With(refused.Status, refused.RetryAfter);
         var isRefusal = refused.Status is >= 400 and < 500 and not StatusCodes.Status426UpgradeRequired;
         return isRefusal || error.Kind != UpstreamErrorKind.Other
-            ? new RecoverySignal(SignalKind.Rejected, error) { Raw = ErrorEvents.ErrorFrame(Errors.HandshakeRefused(error, refused.Status), streamId: null) }
+            ? new RecoverySignal(SignalKind.Rejected, error) { Raw = ErrorEvents.ErrorFrame(Errors.HandshakeRefused(error, refused.Status), streamId) }
             : new RecoverySignal(SignalKind.Unreachable, error);
     }
 

@@ -41,9 +41,14 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
             var error = facts.Error ?? UpstreamError.Of(null, null, null, null, null);
             return new RecoverySignal(SignalKind.Rejected, error.With((int)response.StatusCode, DurationText.WaitOf(response.Headers, time.GetUtcNow())));
         }
-        if (answer.HasStarted)
+        if (facts.Error is { Kind: UpstreamErrorKind.PreviousResponseNotFound } notFound)
         {
-            // A stream was asked for and has begun with a sign of life.
+            answer.Hold(response, body.Span, isEvent: false);
+            return new RecoverySignal(SignalKind.Rejected, notFound);
+        }
+        // A stream that was asked for and has begun with a sign of life cannot become JSON; and what stops before it has begun is no answer.
+        if (answer.HasStarted || body.Span.IndexOfAnyExcept(" \t\r\n"u8) < 0)
+        {
             return new RecoverySignal(SignalKind.Broken);
         }
         await events.EndJsonAsync(turn, (int)response.StatusCode, facts);

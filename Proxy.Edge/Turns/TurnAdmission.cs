@@ -73,7 +73,7 @@ internal sealed class TurnAdmission(
         }
         turn.TurnStateDomain = state is { Outcome: OwnerOutcome.Foreign } ? ForeignDomain : state?.Owner?.Domain;
         turn.EncryptedIn = turn.Request.HasEncryptedContent ? route.Domain ?? turn.TurnStateDomain ?? resolved.ScopeDomain : null;
-        if (route.Domain is null && turn.EncryptedIn is { } readable && !recovery.Value.DropForeignReasoning)
+        if (route.Domain is null && turn.EncryptedIn is { } readable && !MayDropReasoning(turn))
         {
             route = route with { Domain = readable, OnlyEncrypted = true };
         }
@@ -87,6 +87,9 @@ internal sealed class TurnAdmission(
 
     // No account is of this domain: a turn state of another key goes nowhere.
     private const string ForeignDomain = "";
+
+    // Without its reasoning a conversation goes on; without its compacted history it does not.
+    private bool MayDropReasoning(Turn turn) => recovery.Value.DropForeignReasoning && !turn.Request.HasCompaction;
 
     private AdmissionRequest RequestFor(Turn turn) => new(
         turn.Id, AdmissionPurpose.Turn, turn.Caller.KeyId, turn.Request.Model, turn.Route.Domain, turn.Route.PreferredAccountId, turn.ExcludedAccountIds,
@@ -103,7 +106,7 @@ internal sealed class TurnAdmission(
         }
         var isMoved = turn.Account?.Id != account.Id;
         turn.Account = account;
-        turn.DropsReasoning |= recovery.Value.DropForeignReasoning && turn.EncryptedIn is { } readable && readable != account.Domain;
+        turn.DropsReasoning |= MayDropReasoning(turn) && turn.EncryptedIn is { } readable && readable != account.Domain;
         deadline.Watch(leases.Hold(turn.Id, account.Id));
         try
         {

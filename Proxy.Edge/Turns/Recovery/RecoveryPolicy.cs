@@ -38,7 +38,7 @@ internal static class RecoveryPolicy
     // Upstream has refused the turn in so many words: it has not run it, so it may be sent once more (rule 6).
     private static RecoveryDecision Rejected(in TurnFacts facts, UpstreamError error, RecoverySettings settings, DateTimeOffset now)
     {
-        var reason = error.Code ?? "upstream_error";
+        var reason = error.Reason;
         return error.Kind switch
         {
             // Rule 8. Upstream keeps the latest ids of a socket only, so for a stored one another socket may know better.
@@ -123,9 +123,9 @@ internal static class RecoveryPolicy
         return first switch
         {
             null => Answer(refusal is null ? "accounts_unavailable" : "refused", Refusals.Explain(refusal, facts.Model, now)),
-            { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Authentication } => Answer(first.Error.Code ?? "authentication", Errors.UpstreamRefusedCredential),
+            { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Authentication } => Answer(first.Error.Reason, Errors.UpstreamRefusedCredential),
             { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Quota } when facts is { HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, first.Error.ResetAfter(now), settings, now),
-            { Kind: SignalKind.Rejected } => new RecoveryDecision(RecoveryAction.Surface, first.Error?.Code ?? "upstream_error"),
+            { Kind: SignalKind.Rejected } => new RecoveryDecision(RecoveryAction.Surface, first.Error!.Reason),
             _ => Unserved(facts, first.Error),
         };
     }

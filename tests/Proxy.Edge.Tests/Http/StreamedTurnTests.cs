@@ -192,9 +192,9 @@ public sealed class StreamedTurnTests
     [Fact]
     public async Task A_stream_that_never_begins_is_an_error_with_a_status()
     {
-        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Stalls()), "Edge:CreatedSeconds=1", "Edge:KeepAliveSeconds=1");
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Stalls()), "Edge:CreatedSeconds=1", "Edge:KeepAliveSeconds=0.5");
         var (status, body) = await edge.TurnAsync();
-        Assert.True(status is 504 or 200);
+        Assert.Equal(200, status);
         Assert.Contains("upstream_request_timeout", body, StringComparison.Ordinal);
         await edge.NothingIsLeftAsync(turns: 1);
     }
