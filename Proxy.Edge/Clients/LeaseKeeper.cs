@@ -39,21 +39,22 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
                 var renewed = await accounts.RenewAsync([.. chunk.Select(held => new SlotLease(held.Key, held.Value.AccountId))], stoppingToken);
                 foreach (var turnId in renewed?.Lost ?? [])
                 {
-                    Stop(chunk.FirstOrDefault(held => held.Key == turnId));
+                    await StopAsync(chunk.FirstOrDefault(held => held.Key == turnId));
                 }
             }
         }
     }
 
     // Compared with what was asked: a turn that has moved to another account meanwhile has lost nothing.
-    private void Stop(KeyValuePair<Guid, Held> asked)
+    private async Task StopAsync(KeyValuePair<Guid, Held> asked)
     {
         if (asked.Value is null || !_held.TryRemove(asked))
         {
             return;
         }
         LogLost(asked.Key);
-        asked.Value.Lost.Cancel();
+        // What stops then does so on threads of its own.
+        await asked.Value.Lost.CancelAsync();
         asked.Value.Lost.Dispose();
     }
 

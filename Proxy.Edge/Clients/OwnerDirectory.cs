@@ -38,7 +38,9 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
         if (response is null)
         {
             // A preference that could not be asked for is no reason to refuse a turn.
-            return missing.Count == 0 ? new ResolveResponse(owners!, null) : null;
+            return missing.All(id => id.Kind == OwnedKinds.TurnState)
+                ? new ResolveResponse([.. owners.Select((owner, index) => owner ?? new ResolvedOwner(ids[index], OwnerOutcome.Unknown, null, null))], null)
+                : null;
         }
         for (int index = 0, answer = 0; index < owners.Length; index++)
         {
@@ -50,6 +52,9 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
         }
         return new ResolveResponse(owners!, known?.AccountId ?? response.ScopeAccountId, known?.Domain ?? response.ScopeDomain);
     }
+
+    /// <summary>True if the owner is at hand.</summary>
+    public bool Knows(OwnedId id) => cache.TryGetValue(OwnerKey(id.Id), out _);
 
     /// <summary>Remembers an owner, and the account as its scope's.</summary>
     public void Keep(OwnedId id, OwnerRecord owner, string? scope)

@@ -99,7 +99,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
             catch (TimeoutException)
             {
                 // Ours or the work's own: the loop's condition tells.
-                if (!work.IsCompleted)
+                if (!work.IsCompleted && !turn.HasBegun)
                 {
                     await ShowLifeAsync();
                 }

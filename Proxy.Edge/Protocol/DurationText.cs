@@ -20,7 +20,7 @@ internal static partial class DurationText
         for (var index = 0; index < match.Groups["number"].Captures.Count; index++)
         {
             var number = double.Parse(match.Groups["number"].Captures[index].ValueSpan, CultureInfo.InvariantCulture);
-            seconds += number * SecondsOf(match.Groups["unit"].Captures[index].ValueSpan);
+            seconds += number * SecondsOf(match.Groups["unit"].Captures[index].Value.ToLowerInvariant());
         }
         return Plausible(seconds);
     }
@@ -64,7 +64,7 @@ internal static partial class DurationText
             ? Parse(reset.ToString())
             : null;
 
-    private static double SecondsOf(ReadOnlySpan<char> unit) => unit switch
+    private static double SecondsOf(string unit) => unit switch
     {
         "ms" or "millisecond" or "milliseconds" => 0.001,
         ['m', ..] => 60,

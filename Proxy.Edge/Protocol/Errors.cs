@@ -82,6 +82,9 @@ internal static class Errors
     public static ApiError OwnerUnavailable { get; } =
         new(Status502BadGateway, "upstream_unavailable", "Previous response owner account is unavailable; retry later.", ApiError.Server);
 
+    public static ApiError EncryptionGone { get; } = new(Status400BadRequest, "invalid_encrypted_content",
+        "The organisation that encrypted this reasoning is not served any more. Send the history without its encrypted reasoning.", Param: "input");
+
     // Which account serves.
 
     public static ApiError NoAccounts { get; } =

@@ -40,6 +40,7 @@ internal static class EventScanner
     {
         EventKind? kind = null;
         long? sequence = null;
+        var hasError = false;
         try
         {
             var reader = new Utf8JsonReader(json, Options);
@@ -59,6 +60,12 @@ internal static class EventScanner
                     reader.Read();
                     sequence = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var number) ? number : null;
                 }
+                else if (reader.ValueTextEquals("error"u8))
+                {
+                    reader.Read();
+                    hasError = reader.TokenType == JsonTokenType.StartObject;
+                    reader.Skip();
+                }
                 else
                 {
                     reader.Skip();
@@ -73,7 +80,8 @@ internal static class EventScanner
         {
             // Half an event, or none: what was read so far stands.
         }
-        return new EventHead(kind ?? EventKind.Other, sequence);
+        // {"error":{...}}: an error that does not say so in its type.
+        return new EventHead(kind ?? (hasError ? EventKind.Error : EventKind.Other), sequence);
     }
 
     /// <summary>The lane a frame belongs to, or null for the default lane.</summary>

@@ -23,6 +23,7 @@ internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDi
     private static readonly TimeSpan CloseBound = TimeSpan.FromSeconds(2);
 
     // Only one send may be under way on a WebSocket; this queue of senders is the socket's write side, not a lock around shared state.
+    // Never disposed: whoever still waits in it has to be let through, to find the socket gone.
     private readonly SemaphoreSlim _sending = new(1);
 
     /// <summary>Why the peer closed; null when the connection broke.</summary>
@@ -121,9 +122,5 @@ internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDi
     /// <summary>Cuts the connection.</summary>
     public void Abort() => socket.Abort();
 
-    public void Dispose()
-    {
-        socket.Dispose();
-        _sending.Dispose();
-    }
+    public void Dispose() => socket.Dispose();
 }

@@ -38,7 +38,7 @@ internal static class ResponseFactsReader
         {
             // What was read so far stands.
         }
-        return new ResponseFacts(facts.Id, facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason);
+        return new ResponseFacts(facts.Id ?? (facts.IsEvent ? null : facts.TopId), facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason);
     }
 
     private static void ReadObject(ref Utf8JsonReader reader, ref Facts facts, Level level)
@@ -51,14 +51,16 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("incomplete_details"u8)) { ReadNested(ref reader, ref facts, Level.Incomplete); }
             else if (reader.ValueTextEquals("usage"u8)) { ReadUsage(ref reader, ref facts); }
             else if (level is Level.Headers) { ReadHint(ref reader, ref facts); }
-            else if (reader.ValueTextEquals("id"u8) && level is Level.Top or Level.Response) { facts.Id = ReadString(ref reader) ?? facts.Id; }
+            else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = ReadString(ref reader) ?? facts.Id; }
+            else if (reader.ValueTextEquals("id"u8) && level is Level.Top) { facts.TopId = ReadString(ref reader); }
             else if (reader.ValueTextEquals("reason"u8) && level is Level.Incomplete) { facts.IncompleteReason = ReadString(ref reader); }
             else if (reader.ValueTextEquals("status"u8) || reader.ValueTextEquals("status_code"u8)) { ReadStatus(ref reader, ref facts); }
             else if (level is not (Level.Top or Level.Error)) { reader.Skip(); }
             else if (reader.ValueTextEquals("code"u8)) { facts.Code = ReadString(ref reader) ?? facts.Code; }
             else if (reader.ValueTextEquals("message"u8)) { facts.Message = ReadString(ref reader) ?? facts.Message; }
             else if (reader.ValueTextEquals("param"u8)) { facts.Param = ReadString(ref reader) ?? facts.Param; }
-            // The event's own type is not the error's.
+            // The event's own type is not the error's, nor is its id a response's.
+            else if (reader.ValueTextEquals("type"u8) && level is Level.Top) { facts.IsEvent = true; reader.Skip(); }
             else if (reader.ValueTextEquals("type"u8) && level is Level.Error) { facts.Type = ReadString(ref reader); }
             else if (reader.ValueTextEquals("resets_at"u8)) { facts.ResetsAt = ReadUnixTime(ref reader) ?? facts.ResetsAt; }
             else if (reader.ValueTextEquals("resets_in_seconds"u8)) { facts.RetryAfter = DurationText.Plausible(ReadNumber(ref reader)) ?? facts.RetryAfter; }
@@ -185,7 +187,8 @@ internal static class ResponseFactsReader
 
     private struct Facts
     {
-        public string? Id, Status, Code, Type, Message, Param, IncompleteReason;
+        public string? Id, TopId, Status, Code, Type, Message, Param, IncompleteReason;
+        public bool IsEvent;
         public int? ErrorStatus;
         public TokenUsage? Usage;
         public DateTimeOffset? ResetsAt;

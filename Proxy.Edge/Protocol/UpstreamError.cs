@@ -40,6 +40,9 @@ internal sealed partial record UpstreamError(
     private static readonly TimeSpan WithoutHint = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestReset = TimeSpan.FromDays(32);
 
+    /// <summary>An end without a word about why.</summary>
+    public static UpstreamError Untold { get; } = Of(null, null, null, null, null);
+
     /// <summary>The error by its fields, each as it stood on the wire or null.</summary>
     public static UpstreamError Of(int? status, string? code, string? type, string? message, string? param)
     {
@@ -63,11 +66,14 @@ internal sealed partial record UpstreamError(
     public UpstreamError With(int status, TimeSpan? retryAfter) =>
         this with { Kind = KindOf(Status ?? status, Code, Type, Message ?? "", Param), Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter };
 
-    /// <summary>When an exhausted account is whole again; a reset in the past or beyond a month is not believed.</summary>
-    public DateTimeOffset ResetAfter(DateTimeOffset now)
+    /// <summary>When an exhausted account is whole again: soon, where upstream does not say.</summary>
+    public DateTimeOffset ResetAfter(DateTimeOffset now) => ToldReset(now) ?? now + WithoutHint;
+
+    /// <summary>When upstream says that an exhausted account is whole again; a reset in the past or beyond a month is not believed.</summary>
+    public DateTimeOffset? ToldReset(DateTimeOffset now)
     {
         DateTimeOffset?[] hints = [ResetsAt, RetryAfter is { } wait && wait < LongestReset ? now + wait : null];
-        return hints.FirstOrDefault(hint => hint > now && hint < now + LongestReset) ?? now + WithoutHint;
+        return hints.FirstOrDefault(hint => hint > now && hint < now + LongestReset);
     }
 
     /// <summary>The anchor that the message of a not-found quotes: <c>Previous response with id 'resp_1' not found.</c></summary>
@@ -76,9 +82,11 @@ internal sealed partial record UpstreamError(
     /// <summary>True if the message names the id as a whole word: <c>resp_1</c> is not in <c>lost resp_12</c>.</summary>
     public bool Mentions(string id)
     {
-        for (var at = Message?.IndexOf(id, StringComparison.Ordinal) ?? -1; at >= 0; at = Message!.IndexOf(id, at + 1, StringComparison.Ordinal))
+        var text = Message ?? "";
+        for (var at = text.IndexOf(id, StringComparison.Ordinal); at >= 0; at = text.IndexOf(id, at + 1, StringComparison.Ordinal))
         {
-            if (!IsIdCharacter(Message!.ElementAtOrDefault(at - 1)) && !IsIdCharacter(Message!.ElementAtOrDefault(at + id.Length)))
+            var end = at + id.Length;
+            if ((at == 0 || !IsIdCharacter(text[at - 1])) && (end == text.Length || !IsIdCharacter(text[end])))
             {
                 return true;
             }

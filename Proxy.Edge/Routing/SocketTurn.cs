@@ -25,7 +25,8 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
 {
     private const int Waiting = 0;
     private const int Created = 1;
-    private const int Abandoned = 2;
+    private const int Finished = 2;
+    private const int Abandoned = 3;
 
     private readonly TaskCompletionSource<RecoverySignal?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _state;
@@ -46,8 +47,31 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     /// <summary>Its response was created; false if it was abandoned first, and then must not be told of.</summary>
     public bool TryCreate() => Interlocked.CompareExchange(ref _state, Created, Waiting) != Abandoned;
 
-    /// <summary>Nobody waits for it any more; true if its response was not created before.</summary>
-    public bool Abandon() => Interlocked.Exchange(ref _state, Abandoned) == Waiting;
+    /// <summary>Its end has come; false if it was abandoned first, and then must not be told of.</summary>
+    public bool TryFinish() => Move(from: state => state is Waiting or Created, to: Finished);
+
+    /// <summary>Nobody waits for it any more; false if its end had come first, and will be told.</summary>
+    /// <param name="wasCreated">Whether its response had been created.</param>
+    public bool TryAbandon(out bool wasCreated)
+    {
+        wasCreated = Volatile.Read(ref _state) != Waiting;
+        return Move(from: state => state is Waiting or Created, to: Abandoned);
+    }
+
+    private bool Move(Func<int, bool> from, int to)
+    {
+        var state = Volatile.Read(ref _state);
+        while (from(state))
+        {
+            var before = Interlocked.CompareExchange(ref _state, to, state);
+            if (before == state)
+            {
+                return true;
+            }
+            state = before;
+        }
+        return false;
+    }
 
     /// <summary>Null when the terminal event was relayed; else what happened instead.</summary>
     public Task<RecoverySignal?> Ended => _ended.Task;
@@ -56,5 +80,9 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     public bool TryEnd(RecoverySignal? signal) => _ended.TrySetResult(signal);
 
     /// <summary>Upstream goes on by itself with another response on the same lane.</summary>
-    public void Succeed(Turn successor) => (Turn, ResponseId) = (successor, null);
+    public void Succeed(Turn successor)
+    {
+        (Turn, ResponseId) = (successor, null);
+        Volatile.Write(ref _state, Waiting);
+    }
 }

@@ -57,8 +57,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
         var hasPlace = false;
         try
         {
-            await _inFlight.WaitAsync(deadline.Token);
-            hasPlace = true;
+            hasPlace = await KeepAliveAsync(turn.Turn, EnterAsync(deadline.Token));
             await RunToEndAsync(turn, deadline);
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
@@ -87,7 +86,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
 
     private async Task RunToEndAsync(SocketTurn turn, TurnDeadline deadline)
     {
-        var (error, signal) = await KeepAliveAsync(turn.Turn, services.Admission.AdmitAsync(turn.Turn, CurrentAccountId, deadline));
+        var (error, signal) = await KeepAliveAsync(turn.Turn, services.Admission.AdmitAsync(turn.Turn, CurrentAccountId, links.Holds, deadline));
         if (error is not null)
         {
             await EndAsync(turn.Turn, error);
@@ -103,6 +102,12 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
             signal = null;
         }
         while (true);
+    }
+
+    private async Task<bool> EnterAsync(CancellationToken cancellationToken)
+    {
+        await _inFlight.WaitAsync(cancellationToken);
+        return true;
     }
 
     // Null when the turn's terminal event was relayed.
@@ -173,7 +178,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
             catch (TimeoutException)
             {
                 // Ours or the work's own: the loop's condition tells.
-                if (!work.IsCompleted)
+                if (!work.IsCompleted && !turn.HasBegun)
                 {
                     await SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId));
                 }

@@ -16,7 +16,6 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     private readonly LocalIds _localIds = new();
     private volatile bool _hasNamedLanes;
     private volatile bool _isRetired;
-    private volatile bool _isCut;
     private volatile bool _isClosed;
 
     public AdmittedAccount Account { get; } = account;
@@ -58,15 +57,21 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         {
             // There is only one way to stop what runs on a socket: to cut it. Where others run on it, what still comes of the one is dropped, and
             // the socket ends with the last of the others.
-            var (isAlone, isUncreated, reason) = (IsAlone(attempt), attempt.Abandon(), attempt.Deadline.Reason);
+            var isAlone = IsAlone(attempt);
+            if (!attempt.TryAbandon(out var wasCreated))
+            {
+                // It has ended just now, and its end is on its way.
+                return await attempt.Ended;
+            }
             Retire();
-            return new RecoverySignal(reason == SignalKind.NotCreated && !isUncreated ? SignalKind.Idle : reason, IsAlone: isAlone);
+            var reason = attempt.Deadline.Reason;
+            return new RecoverySignal(reason == SignalKind.NotCreated && wasCreated ? SignalKind.Idle : reason, IsAlone: isAlone);
         }
     }
 
     /// <summary>Passes a frame that is not a turn.</summary>
     public Task PassAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken) =>
-        upstream.SendAsync(lane is null ? frame : StreamIds.Strip(frame.Span), cancellationToken);
+        upstream.SendAsync(NamesLane ? StreamIds.Strip(frame.Span) : frame, cancellationToken);
 
     /// <summary>Takes no more turns; closes when those that run have ended.</summary>
     public void Retire()
@@ -83,7 +88,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         try
         {
             signal = await RelayAllAsync(message, cancellationToken);
-            DiedIdle = _attempts.IsEmpty && !_isCut;
+            DiedIdle = _attempts.IsEmpty;
         }
         catch (OperationCanceledException)
         {
@@ -134,6 +139,12 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
             attempt.Deadline.Progress(isMilestone: head.Kind == EventKind.Delta);
             services.Events.Relay(attempt.Turn, head, message.Span);
         }
+        else if (head.Kind == EventKind.Delta || head.SequenceNumber is not null)
+        {
+            // Of a response that has ended for the client, or that it has not asked for.
+            services.Telemetry.CountSwallowed("stray");
+            return true;
+        }
         return await client.SendAsync(EventOf(message), cancellationToken);
     }
 
@@ -158,7 +169,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         {
             foreach (var index in matches)
             {
-                Fail(attempts[index], facts.Error ?? UpstreamError.Of(null, null, null, null, null), message);
+                Fail(attempts[index], facts, message);
             }
             return true;
         }
@@ -175,7 +186,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
                 return true;
             }
             attempt.Deadline.Progress(isMilestone: true);
-            if (attempt.Turn.HasBegun)
+            if (attempt.Turn.WasCreatedBefore)
             {
                 services.Events.Recreated(attempt.Turn, facts);
                 return true;
@@ -183,7 +194,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
             services.Events.Relay(attempt.Turn, head, message.Span);
             return await client.SendAsync(EventOf(message), cancellationToken);
         }
-        if (attempt.IsAbandoned)
+        if (!attempt.TryFinish())
         {
             Remove(attempt);
             return true;
@@ -193,31 +204,31 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         {
             _localIds.Add(id);
         }
-        var isSteered = facts.IncompleteReason == "steered";
-        if (isSteered)
+        if (facts.IncompleteReason == "steered")
         {
             attempt.Succeed(services.Journal.Succeed(attempt.Turn));
             attempt.Deadline.Progress(isMilestone: true);
+            return await client.SendAsync(EventOf(message), cancellationToken);
         }
-        else
+        Remove(attempt);
+        try
         {
-            Remove(attempt);
+            return await client.SendAsync(EventOf(message), cancellationToken);
         }
-        var isSent = await client.SendAsync(EventOf(message), cancellationToken);
-        if (!isSteered)
+        finally
         {
+            // Also where the client has gone: the turn has ended all the same, and its task waits for this.
             attempt.TryEnd(null);
         }
-        return isSent;
     }
 
-    private void Fail(SocketAttempt attempt, UpstreamError error, PooledBody message)
+    private void Fail(SocketAttempt attempt, ResponseFacts facts, PooledBody message)
     {
         var isAlone = IsAlone(attempt);
         Remove(attempt);
-        if (!attempt.IsAbandoned)
+        if (attempt.TryFinish())
         {
-            attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, error, IsAlone: isAlone) { Raw = EventOf(message).ToArray() });
+            attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold, IsAlone: isAlone) { Raw = EventOf(message).ToArray(), Facts = facts });
         }
     }
 
@@ -233,7 +244,6 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     {
         if (_isRetired && _attempts.Values.All(attempt => attempt.IsAbandoned))
         {
-            _isCut = true;
             upstream.Abort();
         }
     }

@@ -20,7 +20,7 @@ internal sealed partial class UpstreamLinks(
     private readonly ConcurrentDictionary<Task, bool> _pumps = new();
 
     // Lanes that share an upstream socket must not open one each: ids that live on a socket would be on the wrong one.
-    private readonly SemaphoreSlim _opening = new(1);
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _opening = new(StringComparer.Ordinal);
 
     /// <summary>Takes over a socket that is open already, for the default lane.</summary>
     public void Adopt(AdmittedAccount account, MessageSocket socket) => Link(account, KeyOf(account, Lane.Default), socket);
@@ -36,20 +36,28 @@ internal sealed partial class UpstreamLinks(
             // Nowhere else would it be found.
             return Find(key) is { } home && home.Holds(turn.Request.PreviousResponseId!) ? (home, null) : (null, new RecoverySignal(SignalKind.AnchorGone));
         }
+        if (Find(key) is { } open)
+        {
+            return (open, null);
+        }
         if (!account.Lanes)
         {
-            return Find(key) is { } own ? (own, null) : await OpenAsync(turn, key, cancellationToken);
+            return await OpenAsync(turn, key, cancellationToken);
         }
-        await _opening.WaitAsync(cancellationToken);
+        var opening = _opening.GetOrAdd(account.Id, _ => new SemaphoreSlim(1));
+        await opening.WaitAsync(cancellationToken);
         try
         {
             return Find(key) is { } shared ? (shared, null) : await OpenAsync(turn, key, cancellationToken);
         }
         finally
         {
-            _opening.Release();
+            opening.Release();
         }
     }
+
+    /// <summary>True if a socket is open on which a response was made that lives as long as it.</summary>
+    public bool Holds(string anchor) => _links.Values.Any(link => link.Holds(anchor));
 
     /// <summary>The socket that a lane's turns use on an account, if it is open.</summary>
     public UpstreamLink? Find(string? accountId, string lane) =>
@@ -58,7 +66,13 @@ internal sealed partial class UpstreamLinks(
     /// <summary>Ends when all sockets have.</summary>
     public Task WhenEndedAsync() => Task.WhenAll(_pumps.Keys);
 
-    public void Dispose() => _opening.Dispose();
+    public void Dispose()
+    {
+        foreach (var opening in _opening.Values)
+        {
+            opening.Dispose();
+        }
+    }
 
     private async Task<(UpstreamLink? Link, RecoverySignal? Signal)> OpenAsync(Turn turn, (string, string?) key, CancellationToken cancellationToken)
     {
@@ -88,7 +102,7 @@ internal sealed partial class UpstreamLinks(
         {
             return new RecoverySignal(SignalKind.Unreachable);
         }
-        var error = (ResponseFactsReader.Read(refused.Body).Error ?? UpstreamError.Of(null, null, null, null, null)).With(refused.Status, refused.RetryAfter);
+        var error = (ResponseFactsReader.Read(refused.Body).Error ?? UpstreamError.Untold).With(refused.Status, refused.RetryAfter);
         var isRefusal = refused.Status is >= 400 and < 500 and not StatusCodes.Status426UpgradeRequired;
         return isRefusal || error.Kind != UpstreamErrorKind.Other
             ? new RecoverySignal(SignalKind.Rejected, error) { Raw = ErrorEvents.ErrorFrame(Errors.HandshakeRefused(error, refused.Status), streamId) }

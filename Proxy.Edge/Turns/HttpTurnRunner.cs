@@ -15,9 +15,9 @@ namespace Proxy.Edge.Turns;
 /// </code>
 /// Whatever happens on the way, the turn ends once and its slot is freed.
 /// </summary>
-internal sealed class HttpTurnRunner(
+internal sealed partial class HttpTurnRunner(
     TurnAdmission admission, TurnRecovery recovery, TurnEvents events, TurnJournal journal, UpstreamHandlers handlers, SseRelay sse, JsonRelay json,
-    IOptions<EdgeOptions> options, TimeProvider time)
+    IOptions<EdgeOptions> options, TimeProvider time, ILogger<HttpTurnRunner> logger)
 {
     /// <summary>Runs an accepted turn (step 1 is the caller's) to its end.</summary>
     /// <param name="path">Below the account's base URL.</param>
@@ -33,11 +33,10 @@ internal sealed class HttpTurnRunner(
         {
             await RecoverAsync(answer, turn, new RecoverySignal(deadline.Reason), deadline);
         }
-        catch (Exception)
+        catch (Exception exception)
         {
-            // A fault of ours. The turn must not stay open, and the exception must not be lost.
-            await events.EndAsync(turn, Errors.UpstreamFailedAfterSend);
-            throw;
+            LogFault(exception, turn.Id);
+            await RecoverAsync(answer, turn, new RecoverySignal(SignalKind.Fault), deadline);
         }
         finally
         {
@@ -48,16 +47,12 @@ internal sealed class HttpTurnRunner(
     private async Task RunToEndAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
     {
         // :: Steps 2 and 3
-        var (error, signal) = await answer.KeepAliveAsync(admission.AdmitAsync(turn, currentAccountId: null, deadline));
+        // An anchor that lives on a socket is not here: this is none.
+        var (error, signal) = await answer.KeepAliveAsync(admission.AdmitAsync(turn, currentAccountId: null, holdsAnchor: _ => false, deadline));
         if (error is not null)
         {
             await EndAsync(answer, turn, error);
             return;
-        }
-        if (turn.Route.Anchor == Anchor.Local)
-        {
-            // It lives on a socket, and this is none.
-            signal ??= new RecoverySignal(SignalKind.AnchorGone);
         }
         do
         {
@@ -102,6 +97,12 @@ internal sealed class HttpTurnRunner(
         {
             return new RecoverySignal(limits.Reason);
         }
+        catch (OperationCanceledException)
+        {
+            // The handler's own limit for connecting.
+            turn.Unsend();
+            return new RecoverySignal(SignalKind.Unreachable);
+        }
         using (response)
         {
             events.GaveTurnState(turn.Caller, turn.Scope, turn.Account, HeaderPolicy.ValueOf(response, WireHeaders.TurnState));
@@ -132,6 +133,9 @@ internal sealed class HttpTurnRunner(
         await events.EndAsync(turn, error);
         await answer.TellAsync(error);
     }
+
+    [LoggerMessage(432, LogLevel.Error, "A fault in turn {TurnId} over HTTP")]
+    private partial void LogFault(Exception exception, Guid turnId);
 
     private static bool IsEventStream(HttpResponseMessage response) =>
         response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType?.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase) == true;

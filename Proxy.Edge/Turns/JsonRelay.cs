@@ -38,17 +38,18 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
         if (!response.IsSuccessStatusCode)
         {
             answer.Hold(response, body.Span, isEvent: false);
-            var error = facts.Error ?? UpstreamError.Of(null, null, null, null, null);
+            var error = facts.Error ?? UpstreamError.Untold;
             return new RecoverySignal(SignalKind.Rejected, error.With((int)response.StatusCode, DurationText.WaitOf(response.Headers, time.GetUtcNow())));
         }
         if (facts.Error is { Kind: UpstreamErrorKind.PreviousResponseNotFound } notFound)
         {
             answer.Hold(response, body.Span, isEvent: false);
-            return new RecoverySignal(SignalKind.Rejected, notFound);
+            return new RecoverySignal(SignalKind.Rejected, notFound) { Facts = facts };
         }
         // A stream that was asked for and has begun with a sign of life cannot become JSON; and what stops before it has begun is no answer.
         if (answer.HasStarted || body.Span.IndexOfAnyExcept(" \t\r\n"u8) < 0)
         {
+            turn.Observe(facts);
             return new RecoverySignal(SignalKind.Broken);
         }
         await events.EndJsonAsync(turn, (int)response.StatusCode, facts);

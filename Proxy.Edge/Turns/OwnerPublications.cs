@@ -15,7 +15,7 @@ internal sealed partial class OwnerPublications(
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly Channel<(Task<bool> Attempt, PublishRequest Request)> _pending = Channel.CreateBounded<(Task<bool>, PublishRequest)>(
-        new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+        new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
 
     /// <summary>Begins to publish what a turn has minted. The caller awaits the task, with its own bound, in <see cref="WaitAsync"/>.</summary>
     public Task<bool> Begin(Turn turn, string id)
@@ -26,9 +26,13 @@ internal sealed partial class OwnerPublications(
         return continuity.PublishAsync(request, CancellationToken.None);
     }
 
-    /// <summary>Publishes an id that nobody waits for.</summary>
+    /// <summary>Publishes an id that nobody waits for, unless its owner is known.</summary>
     public void Publish(OwnedId id, OwnerRecord owner)
     {
+        if (owners.Knows(id))
+        {
+            return;
+        }
         owners.Keep(id, owner, scope: null);
         var request = new PublishRequest(id, owner, null);
         Queue(continuity.PublishAsync(request, CancellationToken.None), request);

@@ -87,7 +87,7 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         return null;
     }
 
-    private async Task<(bool HasEnded, RecoverySignal? Signal)> RelayAsync(
+    private async ValueTask<(bool HasEnded, RecoverySignal? Signal)> RelayAsync(
         HttpAnswer answer, Turn turn, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent, bool hasEnded, AttemptDeadline limits)
     {
         var head = hasEnded ? default : EventScanner.ReadHead(SseSplitter.DataOf(sseEvent));
@@ -95,7 +95,7 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         {
             return (false, Hold(answer, response, sseEvent));
         }
-        if (head is { Kind: EventKind.Created } && turn.HasBegun)
+        if (head is { Kind: EventKind.Created } && turn.WasCreatedBefore)
         {
             // A prewarm that was sent once more.
             events.Recreated(turn, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
@@ -126,7 +126,8 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
     private static RecoverySignal Hold(HttpAnswer answer, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent)
     {
         answer.Hold(response, sseEvent.ToArray(), isEvent: true);
-        return new RecoverySignal(SignalKind.Rejected, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)).Error ?? UpstreamError.Of(null, null, null, null, null));
+        var facts = ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent));
+        return new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
     }
 
     private static void Write(PipeWriter client, in ReadOnlySequence<byte> bytes)

@@ -9,7 +9,10 @@ using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
 
-/// <summary>One <c>response.create</c> and the response it gets. Touched by one task at a time: its runner, then the pump that relays it.</summary>
+/// <summary>
+/// One <c>response.create</c> and the response it gets. Its runner's until it is sent; then the one who relays its events writes, and its runner
+/// only reads, until one of the two has ended it.
+/// </summary>
 /// <param name="id">Ours; everything about the turn is idempotent by it.</param>
 /// <param name="acceptedAt">Fixed: half of the log row's key.</param>
 /// <param name="timestamp">The same moment on the monotonic clock.</param>
@@ -18,6 +21,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     private static readonly OwnerRoute Unresolved = new(null, null, "none", null);
 
     private int _hasEnded;
+    private bool _wasSentBefore;
 
     public Guid Id { get; } = id;
 
@@ -100,6 +104,9 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>How far it has come.</summary>
     public TurnPhase Phase { get; private set; }
 
+    /// <summary>True if the client was told already that it was created, by an earlier sending of it.</summary>
+    public bool WasCreatedBefore => Replays > 0 && ResponseId is not null;
+
     /// <summary>True once anything of the response was relayed: an end of ours must then end the response.</summary>
     public bool HasBegun => Phase >= TurnPhase.Created;
 
@@ -129,7 +136,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>What was handed over was not taken: no byte of it left.</summary>
     public void Unsend()
     {
-        WasSent = Replays > 0;
+        WasSent = _wasSentBefore;
         Phase = Phase == TurnPhase.Sent ? TurnPhase.Unsent : Phase;
     }
 
@@ -143,7 +150,11 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         {
             ExcludedAccountIds = ExcludedAccountIds.Add(failedAccountId);
         }
-        ErrorCode = null;
+        (ErrorCode, WasRejected, _wasSentBefore) = (null, false, WasSent);
+        if (Phase < TurnPhase.Created)
+        {
+            (ResponseId, Usage) = (null, null);
+        }
         // Of a prewarm the client has seen that it was created; it stays so.
         Phase = Phase == TurnPhase.Created ? Phase : TurnPhase.Unsent;
     }

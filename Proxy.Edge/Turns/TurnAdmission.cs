@@ -12,10 +12,17 @@ namespace Proxy.Edge.Turns;
 internal sealed class TurnAdmission(
     OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery)
 {
+    // Two turns that wait for each other's slots wait in vain; and the client waits already.
+    private static readonly TimeSpan MoveWait = TimeSpan.FromSeconds(5);
+
+    // No account is of this domain: a turn state of another key goes nowhere.
+    private const string ForeignDomain = "";
+
     /// <summary>Resolves and admits; on success the turn holds a slot and is journaled, and both are null.</summary>
     /// <param name="currentAccountId">The account whose socket the client is on already: preferred where nothing is demanded.</param>
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
-    public async Task<(ApiError? Error, RecoverySignal? Signal)> AdmitAsync(Turn turn, string? currentAccountId, TurnDeadline deadline)
+    /// <param name="holdsAnchor">Whether an anchor that lives on a socket lives on one that is at hand.</param>
+    public async Task<(ApiError? Error, RecoverySignal? Signal)> AdmitAsync(Turn turn, string? currentAccountId, Predicate<string> holdsAnchor, TurnDeadline deadline)
     {
         turn.Activity = telemetry.Begin(turn);
         if (journal.IsFull)
@@ -27,15 +34,12 @@ internal sealed class TurnAdmission(
         {
             return error is null ? (null, new RecoverySignal(SignalKind.LookupFailed)) : (error, null);
         }
-        var request = RequestFor(turn) with { PreferredAccountId = route.Domain is null ? currentAccountId ?? route.PreferredAccountId : route.PreferredAccountId };
-        var signal = await LeaseAsync(turn, request, deadline);
-        if (signal is { Refusal.Reason: RefusalReason.OwnerGone } && route.OnlyEncrypted)
+        if (route.Anchor == Anchor.Local && !holdsAnchor(turn.Request.PreviousResponseId!))
         {
-            // Nobody can read that reasoning any more: holding the turn back for it would end the conversation.
-            turn.Route = route with { Domain = null, OnlyEncrypted = false };
-            signal = await LeaseAsync(turn, RequestFor(turn), deadline);
+            return (null, new RecoverySignal(SignalKind.AnchorGone));
         }
-        return (null, signal);
+        var request = RequestFor(turn) with { PreferredAccountId = route.Domain is null ? currentAccountId ?? route.PreferredAccountId : route.PreferredAccountId };
+        return (null, await LeaseAsync(turn, request, deadline));
     }
 
     /// <summary>Moves the turn's slot to where it is to be sent once more; null on success.</summary>
@@ -44,7 +48,7 @@ internal sealed class TurnAdmission(
     public Task<RecoverySignal?> ReadmitAsync(Turn turn, string? failedAccountId, bool refreshesCredential, TurnDeadline deadline) => LeaseAsync(turn, RequestFor(turn) with
     {
         PreferredAccountId = failedAccountId is null ? turn.Account?.Id : turn.Route.PreferredAccountId,
-        OnlyAccountId = refreshesCredential ? turn.Account?.Id : RequestFor(turn).OnlyAccountId,
+        OnlyAccountId = refreshesCredential ? turn.Account?.Id : null,
         WaitMs = (int)MoveWait.TotalMilliseconds,
         ExcludedAccountIds = failedAccountId is null ? turn.ExcludedAccountIds : turn.ExcludedAccountIds.Add(failedAccountId),
         RefreshCredential = refreshesCredential,
@@ -81,12 +85,6 @@ internal sealed class TurnAdmission(
         telemetry.Resolved(turn, route);
         return (route, null);
     }
-
-    // Two turns that wait for each other's slots wait in vain; and the client waits already.
-    private static readonly TimeSpan MoveWait = TimeSpan.FromSeconds(5);
-
-    // No account is of this domain: a turn state of another key goes nowhere.
-    private const string ForeignDomain = "";
 
     // Without its reasoning a conversation goes on; without its compacted history it does not.
     private bool MayDropReasoning(Turn turn) => recovery.Value.DropForeignReasoning && !turn.Request.HasCompaction;

@@ -90,7 +90,7 @@ internal static class RecoveryPolicy
             return Answer("cut", facts.Phase < TurnPhase.Created ? Errors.UpstreamFailedAfterSend : Errors.StreamCut);
         }
         // RFC 6455 section 7.4.1: of the frame upstream says that it is wrong, or too big. It would say so again.
-        if (closeCode is 1002 or 1003 or 1007 or 1008 or 1009 && facts.Phase < TurnPhase.Created)
+        if (closeCode is 1002 or 1003 or 1007 or 1008 or 1009 && facts is { Phase: < TurnPhase.Created, IsAlone: true })
         {
             return Answer("frame_refused", closeCode == 1009 ? Errors.FrameTooLarge : Errors.SocketCut(closeCode));
         }
@@ -112,13 +112,15 @@ internal static class RecoveryPolicy
         switch (refusal?.Reason)
         {
             case RefusalReason.OwnerGone:
-                return Rebuild(facts, "owner_gone");
+                return facts.OnlyEncrypted ? Answer("owner_gone", Errors.EncryptionGone) : Rebuild(facts, "owner_gone");
             case RefusalReason.OwnerCooling when facts.OnlyEncrypted:
-                return Answer("owner_cooling", Errors.PoolExhausted(refusal.Until ?? first?.Error?.ResetAfter(now), now));
-            case RefusalReason.OwnerCooling:
-                return OwnerAway(facts, refusal.Until ?? first?.Error?.ResetAfter(now), settings, now);
             case RefusalReason.AllCooling:
-                return Answer("all_cooling", Errors.PoolExhausted(refusal.Until, now));
+                return Answer("all_cooling", Errors.PoolExhausted(Earliest(refusal.Until, ResetOf(first, now)), now));
+            // The account that failed is not exhausted: it may serve the next time.
+            case RefusalReason.OwnerCooling when first is not null && ResetOf(first, now) is null:
+                return Answer("owner_unavailable", Errors.OwnerUnavailable);
+            case RefusalReason.OwnerCooling:
+                return OwnerAway(facts, Earliest(refusal.Until, ResetOf(first, now)), settings, now);
         }
         return first switch
         {
@@ -129,6 +131,11 @@ internal static class RecoveryPolicy
             _ => Unserved(facts, first.Error),
         };
     }
+
+    private static DateTimeOffset? ResetOf(RecoverySignal? signal, DateTimeOffset now) =>
+        signal?.Error is { Kind: UpstreamErrorKind.Quota } error ? error.ToldReset(now) : null;
+
+    private static DateTimeOffset? Earliest(DateTimeOffset? one, DateTimeOffset? other) => one < other || other is null ? one : other;
 
     private static RecoveryDecision OwnerAway(in TurnFacts facts, DateTimeOffset? until, RecoverySettings settings, DateTimeOffset now) =>
         until is null || until - now <= settings.OwnerWait ? Answer("owner_unavailable", Errors.OwnerUnavailable) : Rebuild(facts, "owner_unavailable");

@@ -61,6 +61,9 @@ internal enum SignalKind
 internal sealed record RecoverySignal(
     SignalKind Kind, UpstreamError? Error = null, int? CloseCode = null, AdmissionRefusal? Refusal = null, RecoverySignal? First = null, bool IsAlone = true)
 {
+    /// <summary>With <see cref="SignalKind.Rejected"/>: what a response that failed says besides.</summary>
+    public ResponseFacts Facts { get; init; }
+
     /// <summary>The event, frame or body as it came, for the client to read if nothing better is to be had.</summary>
     public ReadOnlyMemory<byte> Raw { get; init; }
 }

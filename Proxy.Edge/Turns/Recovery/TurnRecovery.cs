@@ -22,6 +22,8 @@ internal sealed partial class TurnRecovery(
         if (signal.Kind == SignalKind.Rejected)
         {
             turn.WasRejected = true;
+            // A foreign id is not the turn's.
+            turn.Observe(turn.ResponseId is null ? signal.Facts : signal.Facts with { Id = null });
             marks.Note(turn, signal.Error);
         }
         else if (deadline.Token.IsCancellationRequested)
@@ -36,7 +38,6 @@ internal sealed partial class TurnRecovery(
             decision = Decide(facts, signal);
             if (decision.Action == RecoveryAction.RefreshCredential && !await TryRefreshAsync(turn, decision, deadline))
             {
-                marks.NoteRefusedCredential(turn.Account!.Id, decision.Reason);
                 decision = Decide(facts with { CredentialRefreshed = true }, signal);
             }
             if (decision.IsReplay)
@@ -82,8 +83,13 @@ internal sealed partial class TurnRecovery(
     private async Task<bool> TryRefreshAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)
     {
         var refused = turn.Account!.Token;
-        if (await admission.ReadmitAsync(turn, failedAccountId: null, refreshesCredential: true, deadline) is not null || turn.Account!.Token == refused)
+        if (await admission.ReadmitAsync(turn, failedAccountId: null, refreshesCredential: true, deadline) is not null)
         {
+            return false;
+        }
+        if (turn.Account.Token == refused)
+        {
+            marks.NoteRefusedCredential(turn.Account.Id, decision.Reason);
             return false;
         }
         turn.Replay(decision.Reason, failedAccountId: null);
