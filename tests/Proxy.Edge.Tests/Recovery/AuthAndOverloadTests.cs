@@ -226,7 +226,10 @@ public sealed class AuthAndOverloadTests
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Then(new ErrorStep
         {
-            Status = 503, Code = "server_is_overloaded", Message = "busy", Headers = new Dictionary<string, string> { ["retry-after"] = "25" },
+            Status = 503,
+            Code = "server_is_overloaded",
+            Message = "busy",
+            Headers = new Dictionary<string, string> { ["retry-after"] = "25" },
         })));
         using (var socket = await edge.ConnectAsync())
         {
@@ -244,7 +247,10 @@ public sealed class AuthAndOverloadTests
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Then(new ErrorStep
         {
-            Status = 503, Code = "slow_down", Message = "busy", Headers = new Dictionary<string, string> { ["retry-after-ms"] = "1200" },
+            Status = 503,
+            Code = "slow_down",
+            Message = "busy",
+            Headers = new Dictionary<string, string> { ["retry-after-ms"] = "1200" },
         })));
         using var socket = await edge.ConnectAsync();
         Told.Completed(await socket.AskAsync(Asking.Frame()));

@@ -200,7 +200,10 @@ public sealed class QuotaTests
             edge.Add("other");
             edge.Sim.Script(rule => rule.When(when => when with { Contains = "wanted" }).Then(new ErrorStep
             {
-                Status = 429, Code = "usage_limit_reached", Message = "limit", Headers = new Dictionary<string, string> { ["retry-after"] = retryAfter },
+                Status = 429,
+                Code = "usage_limit_reached",
+                Message = "limit",
+                Headers = new Dictionary<string, string> { ["retry-after"] = retryAfter },
             }));
             edge.Continuity.Own("wanted-id", "a");
         });
