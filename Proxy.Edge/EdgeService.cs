@@ -1,9 +1,11 @@
 using System.Text;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Extensions.Options;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Endpoints;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Passthrough;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
@@ -23,12 +25,20 @@ internal static class EdgeService
     // Owners, scopes, callers and catalogues: about 100 bytes each.
     private const int CacheEntries = 200_000;
 
+    private const string DrainPath = "/internal/drain";
+
+    // From the end of the drain to that of the process: the last rows are shipped.
+    private static readonly TimeSpan AfterDrain = TimeSpan.FromSeconds(5);
+
     public static WebApplicationBuilder AddEdge(this WebApplicationBuilder builder)
     {
         builder.AddServiceDefaults();
         builder.Services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<ContinuityOptions>().BindConfiguration(ContinuityOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<RecoveryOptions>().BindConfiguration(RecoveryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<DrainOptions>().BindConfiguration(DrainOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddHealthChecks().AddCheck<Drain>("drain", tags: [HealthEndpoints.Ready]);
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<DrainOptions>>((host, drain) => host.ShutdownTimeout = TimeSpan.FromSeconds(drain.Value.Seconds) + AfterDrain);
         // Bodies have limits of their own, each with an answer that clients understand.
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -41,6 +51,7 @@ internal static class EdgeService
         builder.Services.AddServiceClient<AccountsClient>("accounts");
 
         builder.Services
+            .AddSingleton<Drain>()
             .AddSingleton<TurnSpool>()
             .AddSingleton<OwnerDirectory>()
             .AddSingleton<RejectedAnchors>()
@@ -74,6 +85,13 @@ internal static class EdgeService
         app.UseInternalToken();
         app.UseWebSockets();
         app.MapServiceHealth();
+        // Resolved now: it hears of the stop.
+        var drain = app.Services.GetRequiredService<Drain>();
+        app.MapPost(DrainPath, () =>
+        {
+            drain.Begin();
+            return TypedResults.Accepted((string?)null);
+        });
         EdgeEndpoints.MapEdge(app);
         return app;
     }

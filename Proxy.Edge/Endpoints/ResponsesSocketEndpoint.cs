@@ -18,7 +18,7 @@ namespace Proxy.Edge.Endpoints;
 /// many seconds of retries, and 426 their WebSocket for the whole session.
 /// </summary>
 internal sealed class ResponsesSocketEndpoint(
-    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, SocketServices services, IOptions<EdgeOptions> options, IHostApplicationLifetime lifetime)
+    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, SocketServices services, IOptions<EdgeOptions> options)
 {
     private static readonly TimeSpan EagerBound = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
@@ -48,7 +48,7 @@ internal sealed class ResponsesSocketEndpoint(
         }
         using var client = await AcceptAsync(context, upstream);
         using var router = new SocketRouter(services, context.Request, caller, path, client);
-        await router.RunAsync(upstream?.Socket is { } socket ? (account!, socket) : null, lifetime.ApplicationStopping);
+        await router.RunAsync(upstream?.Socket is { } socket ? (account!, socket) : null);
         await client.CloseAsync(WebSocketCloseStatus.NormalClosure, "");
     }
 

@@ -160,6 +160,10 @@ internal static class Errors
     public static ApiError LeaseLost { get; } =
         new(Status503ServiceUnavailable, StreamIncomplete, "The gateway lost its claim on the upstream account and stopped the turn.", ApiError.Server);
 
+    /// <summary>Another edge will take it, or this one when it is back.</summary>
+    public static ApiError ShuttingDown { get; } =
+        new(Status503ServiceUnavailable, StreamIncomplete, "The gateway is shutting down; send it again on a new connection.", ApiError.Server, RetryAfter: Soon);
+
     public static ApiError ClientLeft { get; } = new(Status499ClientClosedRequest, "client_closed_request", "The client left.", ApiError.Server);
 
     public static ApiError InternalFault { get; } = new(Status500InternalServerError, "internal_error", "The gateway failed to handle the request.", ApiError.Server);

@@ -2,6 +2,7 @@ using System.Net.WebSockets;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Callers;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
@@ -12,7 +13,7 @@ namespace Proxy.Edge.Routing;
 /// <summary>What a router needs that all sockets share.</summary>
 internal sealed record SocketServices(
     TurnAdmission Admission, TurnRecovery Recovery, TurnEvents Events, TurnJournal Journal, TurnTelemetry Telemetry, UpstreamConnector Connector,
-    IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
+    Drain Drain, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
 
 /// <summary>
 /// One client's WebSocket: takes its frames and runs its turns on their lanes. Whatever goes wrong with a frame or a turn is answered with
@@ -46,14 +47,14 @@ internal sealed class SocketRouter : IDisposable
 
     /// <summary>Runs until the client leaves or the edge stops.</summary>
     /// <param name="eager">The upstream socket that was opened with the client's own upgrade, if any.</param>
-    public async Task RunAsync((AdmittedAccount Account, MessageSocket Socket)? eager, CancellationToken stopping)
+    public async Task RunAsync((AdmittedAccount Account, MessageSocket Socket)? eager)
     {
         if (eager is { } first)
         {
             _links.Adopt(first.Account, first.Socket);
             _turns.CurrentAccountId = first.Account.Id;
         }
-        var goodbye = SayGoodbyeAsync(stopping);
+        var goodbye = SayGoodbyeAsync();
         try
         {
             await ReceiveAllAsync();
@@ -120,8 +121,9 @@ internal sealed class SocketRouter : IDisposable
         (var lane, error) = _lanes.For(request.StreamId);
         if (lane is not null && !_turns.TryAccept())
         {
-            // It crosses our goodbye, and was never accepted: the client comes back with it.
+            // It crosses our goodbye, and the client comes back with it; or it comes while the last turns end.
             frame.Dispose();
+            await (_services.Drain.Begun.IsCancellationRequested ? _turns.TellAsync(Errors.ShuttingDown, request.StreamId) : Task.CompletedTask);
             return;
         }
         if (lane is not null)
@@ -155,11 +157,15 @@ internal sealed class SocketRouter : IDisposable
             ? CloseClientAsync("Upstream connection ended; reconnect.")
             : Task.CompletedTask;
 
-    // When the edge stops before the client has left.
-    private async Task SayGoodbyeAsync(CancellationToken stopping)
+    // When the edge stops before the client has left: its turns end first, by themselves or by the drain's end.
+    private async Task SayGoodbyeAsync()
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, _ended.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_services.Drain.Begun, _ended.Token);
         await Task.Delay(Timeout.InfiniteTimeSpan, _services.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!_ended.IsCancellationRequested)
+        {
+            await _turns.DrainAsync().WaitAsync(_ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
         if (!_ended.IsCancellationRequested)
         {
             await CloseClientAsync("The gateway is shutting down; reconnect.");

@@ -16,8 +16,10 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     private readonly SemaphoreSlim _inFlight = new(MaxInFlight);
     private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds);
     private volatile string? _currentAccountId;
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     // Turns accepted and not ended; below zero once no more are taken.
     private int _accepted;
+    private volatile bool _isDraining;
 
     /// <summary>The account that the socket's last turn was on: where nothing is demanded, the next one goes there too.</summary>
     public string? CurrentAccountId
@@ -30,7 +32,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     public bool TryAccept()
     {
         var accepted = Volatile.Read(ref _accepted);
-        while (accepted >= 0)
+        while (accepted >= 0 && !_isDraining)
         {
             var before = Interlocked.CompareExchange(ref _accepted, accepted + 1, accepted);
             if (before == accepted)
@@ -42,8 +44,25 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
         return false;
     }
 
-    /// <summary>A turn that was accepted does not run after all.</summary>
-    public void Dismiss() => Interlocked.Decrement(ref _accepted);
+    /// <summary>A turn that was accepted has ended, or does not run after all.</summary>
+    public void Dismiss()
+    {
+        if (Interlocked.Decrement(ref _accepted) == 0 && _isDraining && TryClose())
+        {
+            _drained.TrySetResult();
+        }
+    }
+
+    /// <summary>Takes no more turns, and ends when those that were accepted have.</summary>
+    public Task DrainAsync()
+    {
+        _isDraining = true;
+        if (TryClose())
+        {
+            _drained.TrySetResult();
+        }
+        return _drained.Task;
+    }
 
     /// <summary>Takes no more turns; false while there are any.</summary>
     public bool TryClose() => Interlocked.CompareExchange(ref _accepted, int.MinValue, 0) == 0;
@@ -53,7 +72,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     /// <summary>Runs a turn to its end. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
-        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded);
+        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Drain.Over);
         var hasPlace = false;
         try
         {

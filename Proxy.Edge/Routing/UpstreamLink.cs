@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
@@ -12,9 +11,8 @@ namespace Proxy.Edge.Routing;
 /// <param name="lane">The only lane it carries, where the account has no lanes of its own; the lane's name is then ours to add and to take away.</param>
 internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client, AdmittedAccount account, string? lane, SocketServices services)
 {
-    private readonly ConcurrentDictionary<string, SocketAttempt> _attempts = new(StringComparer.Ordinal);
+    private readonly SocketAttempts _attempts = new(lane);
     private readonly LocalIds _localIds = new();
-    private volatile bool _hasNamedLanes;
     private volatile bool _isRetired;
     private volatile bool _isClosed;
 
@@ -36,8 +34,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     /// <returns>Null when the terminal event was relayed; else what happened instead.</returns>
     public async Task<RecoverySignal?> RunAsync(SocketAttempt attempt, ReadOnlyMemory<byte> frame)
     {
-        _hasNamedLanes |= attempt.Lane != Lane.Default;
-        _attempts[attempt.Lane] = attempt;
+        _attempts.Add(attempt);
         // The pump may have ended between the check and the entry; it looks at the entries after it has said so.
         if (!IsOpen)
         {
@@ -57,7 +54,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         {
             // There is only one way to stop what runs on a socket: to cut it. Where others run on it, what still comes of the one is dropped, and
             // the socket ends with the last of the others.
-            var isAlone = IsAlone(attempt);
+            var isAlone = _attempts.IsAlone(attempt);
             if (!attempt.TryAbandon(out var wasCreated))
             {
                 // It has ended just now, and its end is on its way.
@@ -96,7 +93,8 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         }
         finally
         {
-            EndAll(signal);
+            _isClosed = true;
+            _attempts.EndAll(signal);
             upstream.Abort();
             upstream.Dispose();
         }
@@ -129,8 +127,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         {
             return await RelayLifecycleAsync(head, message, cancellationToken);
         }
-        // Where there is only one lane, the event's need not be read.
-        if (_attempts.TryGetValue(lane ?? LaneOf(message) ?? Lane.Default, out var attempt))
+        if (_attempts.OnLaneOf(message.Span) is { } attempt)
         {
             if (attempt.IsAbandoned)
             {
@@ -151,10 +148,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     private async Task<bool> RelayLifecycleAsync(EventHead head, PooledBody message, CancellationToken cancellationToken)
     {
         var facts = ResponseFactsReader.Read(message.Span);
-        SocketAttempt[] attempts = [.. _attempts.Values];
-        var matches = FrameMatcher.Match(
-            [.. attempts.Select(attempt => new PendingTurn(lane is null ? attempt.Lane : Lane.Default, attempt.ResponseId, attempt.Turn.Request.PreviousResponseId))],
-            new LifecycleFrame(head.Kind, lane is null ? LaneOf(message) : null, facts.Id, facts.Error));
+        var matches = _attempts.Match(head.Kind, message.Span, facts);
         if (matches.Count == 0)
         {
             // An idle client would take it for the answer to its next turn.
@@ -167,13 +161,13 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         }
         if (head.Kind is EventKind.Failed or EventKind.Error)
         {
-            foreach (var index in matches)
+            foreach (var attempt in matches)
             {
-                Fail(attempts[index], facts, message);
+                Fail(attempt, facts, message);
             }
             return true;
         }
-        return await RelayAsync(attempts[matches[0]], head, facts, message, cancellationToken);
+        return await RelayAsync(matches[0], head, facts, message, cancellationToken);
     }
 
     private async Task<bool> RelayAsync(SocketAttempt attempt, EventHead head, ResponseFacts facts, PooledBody message, CancellationToken cancellationToken)
@@ -224,7 +218,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
 
     private void Fail(SocketAttempt attempt, ResponseFacts facts, PooledBody message)
     {
-        var isAlone = IsAlone(attempt);
+        var isAlone = _attempts.IsAlone(attempt);
         Remove(attempt);
         if (attempt.TryFinish())
         {
@@ -232,33 +226,19 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         }
     }
 
-    private bool IsAlone(SocketAttempt attempt) => _attempts.Values.All(other => ReferenceEquals(other, attempt) || other.IsAbandoned);
-
     private void Remove(SocketAttempt attempt)
     {
-        _attempts.TryRemove(new KeyValuePair<string, SocketAttempt>(attempt.Lane, attempt));
+        _attempts.Remove(attempt);
         CloseIfDrained();
     }
 
     private void CloseIfDrained()
     {
-        if (_isRetired && _attempts.Values.All(attempt => attempt.IsAbandoned))
+        if (_isRetired && !_attempts.AnyoneWaits)
         {
             upstream.Abort();
         }
     }
-
-    private void EndAll(RecoverySignal signal)
-    {
-        _isClosed = true;
-        foreach (var attempt in _attempts.Values)
-        {
-            attempt.TryEnd(signal with { IsAlone = IsAlone(attempt) });
-        }
-        _attempts.Clear();
-    }
-
-    private string? LaneOf(PooledBody message) => _hasNamedLanes ? EventScanner.ReadStreamId(message.Span) : null;
 
     private bool NamesLane => lane is { Length: > 0 };
 

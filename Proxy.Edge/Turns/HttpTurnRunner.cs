@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Downstream;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
 using Proxy.Edge.Upstream;
@@ -17,14 +18,14 @@ namespace Proxy.Edge.Turns;
 /// </summary>
 internal sealed partial class HttpTurnRunner(
     TurnAdmission admission, TurnRecovery recovery, TurnEvents events, TurnJournal journal, UpstreamHandlers handlers, SseRelay sse, JsonRelay json,
-    IOptions<EdgeOptions> options, TimeProvider time, ILogger<HttpTurnRunner> logger)
+    Drain drain, IOptions<EdgeOptions> options, TimeProvider time, ILogger<HttpTurnRunner> logger)
 {
     /// <summary>Runs an accepted turn (step 1 is the caller's) to its end.</summary>
     /// <param name="path">Below the account's base URL.</param>
     public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path)
     {
         var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
-        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted);
+        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, drain.Over);
         try
         {
             await RunToEndAsync(context.Request, answer, turn, body, path, deadline);

@@ -3,7 +3,7 @@ using Proxy.Edge.Turns.Recovery;
 namespace Proxy.Edge.Turns;
 
 /// <summary>
-/// What ends a turn from outside, in one token: its client leaves, its slot is lost, or its time is up. The time runs from its acceptance and is
+/// What ends a turn from outside, in one token: its client leaves, its slot is lost, the edge stops, or its time is up. The time runs from its acceptance and is
 /// never extended, however often it is sent.
 /// </summary>
 internal sealed class TurnDeadline : IDisposable
@@ -12,16 +12,18 @@ internal sealed class TurnDeadline : IDisposable
     private readonly TimeProvider _time;
     private readonly long _accepted;
     private readonly CancellationToken _clientLeft;
+    private readonly CancellationToken _drained;
     private readonly CancellationTokenSource _whole;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _any;
     private CancellationTokenRegistration _lease;
 
-    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft)
+    /// <param name="drained">Canceled when the edge stops and waits no longer.</param>
+    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, CancellationToken drained)
     {
-        (_options, _time, _accepted, _clientLeft) = (options, time, turn.AcceptedTimestamp, clientLeft);
+        (_options, _time, _accepted, _clientLeft, _drained) = (options, time, turn.AcceptedTimestamp, clientLeft, drained);
         _whole = new CancellationTokenSource(TimeLeft, time);
-        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, _lost.Token, _whole.Token);
+        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, drained, _lost.Token, _whole.Token);
     }
 
     public CancellationToken Token => _any.Token;
@@ -48,6 +50,7 @@ internal sealed class TurnDeadline : IDisposable
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>
         _clientLeft.IsCancellationRequested ? SignalKind.ClientLeft
+        : _drained.IsCancellationRequested ? SignalKind.Draining
         : _lost.IsCancellationRequested ? SignalKind.LeaseLost
         : SignalKind.Deadline;
 

@@ -29,6 +29,7 @@ internal static class RecoveryPolicy
         SignalKind.Deadline => Answer("deadline", Errors.UpstreamTimeout),
         SignalKind.EventTooLarge => Answer("event_too_large", Errors.EventTooLarge),
         SignalKind.LeaseLost => Answer("lease_lost", Errors.LeaseLost),
+        SignalKind.Draining => Answer("draining", Errors.ShuttingDown),
         SignalKind.SpoolFull => Answer("spool_full", Errors.SpoolFull),
         SignalKind.ClientLeft => new RecoveryDecision(RecoveryAction.Abandon, "client_left", Errors.ClientLeft),
         SignalKind.Fault => Answer("fault", Errors.InternalFault),
@@ -127,6 +128,7 @@ internal static class RecoveryPolicy
             null => Answer(refusal is null ? "accounts_unavailable" : "refused", Refusals.Explain(refusal, facts.Model, now)),
             { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Authentication } => Answer(first.Error.Reason, Errors.UpstreamRefusedCredential),
             { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Quota } when facts is { HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, first.Error.ResetAfter(now), settings, now),
+            { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.PreviousResponseNotFound } when facts.Anchor != Anchor.None => DeadAnchor(facts, settings, first.Error.Reason),
             { Kind: SignalKind.Rejected } => new RecoveryDecision(RecoveryAction.Surface, first.Error!.Reason),
             _ => Unserved(facts, first.Error),
         };

@@ -45,6 +45,9 @@ internal enum SignalKind
     /// <summary>The turn's end could not be kept, so it must not begin.</summary>
     SpoolFull,
 
+    /// <summary>The edge stops and waits no longer.</summary>
+    Draining,
+
     /// <summary>The client is gone.</summary>
     ClientLeft,
 

@@ -48,7 +48,8 @@ internal sealed partial class TurnRecovery(
                     telemetry.Replayed(turn, turn.ReplayTrigger!);
                     return null;
                 }
-                decision = Decide(facts, refused with { First = signal });
+                signal = refused with { First = signal };
+                decision = Decide(facts, signal);
             }
             if (decision.Action == RecoveryAction.Mask && await rejections.NoteAsync(turn.Caller.KeyId, turn.Request.PreviousResponseId!, deadline.Token))
             {
@@ -119,7 +120,7 @@ internal sealed partial class TurnRecovery(
             || ReferenceEquals(decision.Tell, Errors.OwnerUnavailable) || ReferenceEquals(decision.Tell, Errors.OwnerLookupFailed))
         {
             telemetry.CountFailClosed(turn, decision.Reason);
-            LogFailClosed(turn.Surface, decision.Reason, LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId), signal.Error?.Code);
+            LogFailClosed(turn.Surface, decision.Reason, LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId), (signal.First ?? signal).Error?.Reason);
         }
     }
 

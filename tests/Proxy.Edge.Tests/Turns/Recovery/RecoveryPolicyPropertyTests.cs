@@ -82,7 +82,7 @@ public sealed class RecoveryPolicyPropertyTests
     [Fact]
     public void A_raw_not_found_of_an_anchor_never_reaches_the_client() => Holds((facts, signal, _, decision) =>
         facts.Anchor == Anchor.None || (signal.Error ?? signal.First?.Error) is not { Kind: UpstreamErrorKind.PreviousResponseNotFound }
-        || signal.Kind != SignalKind.Rejected || decision.Action != RecoveryAction.Surface);
+        || decision.Action != RecoveryAction.Surface);
 
     [Fact]
     public void A_client_is_told_that_its_anchor_is_dead_by_rules_8_and_9_only() => Holds((facts, signal, _, decision) =>
@@ -91,7 +91,7 @@ public sealed class RecoveryPolicyPropertyTests
         || signal.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.Quota
             or UpstreamErrorKind.Overload or UpstreamErrorKind.Authentication
         || signal.Refusal?.Reason is RefusalReason.OwnerGone or RefusalReason.OwnerCooling
-        || signal.First?.Error?.Kind is UpstreamErrorKind.Quota);
+        || signal.First?.Error?.Kind is UpstreamErrorKind.Quota or UpstreamErrorKind.PreviousResponseNotFound);
 
     [Fact]
     public void The_deadline_is_never_extended() => Holds((facts, _, _, decision) =>
