@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Primitives;
+using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Protocol;
 
@@ -15,7 +16,7 @@ internal static class HeaderPolicy
     private static readonly string[] NeverForwarded =
     [
         "authorization", "api-key", "x-api-key", "cookie", "openai-organization", "openai-project", "chatgpt-account-id", "x-openai-account-routing-override",
-        "forwarded", "x-real-ip",
+        "forwarded", "x-real-ip", InternalToken.Header,
     ];
 
     // Those the request to upstream sets for itself.

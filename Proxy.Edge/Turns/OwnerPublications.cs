@@ -84,7 +84,8 @@ internal sealed partial class OwnerPublications(
     private static PublishRequest RequestFor(Turn turn, string id) => new(
         new OwnedId(turn.MintedKind, id),
         new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, turn.Request.Store, turn.Activity?.Id),
-        turn.Scope.Key);
+        // What a turn demands says nothing of where the conversation lives.
+        turn.Route.Domain is null || turn.Route.OnlyEncrypted ? turn.Scope.Key : null);
 
     [LoggerMessage(410, LogLevel.Error, "Too many owners wait to be published; one is known to this edge and the log only")]
     private partial void LogDropped();

@@ -148,4 +148,21 @@ public sealed class ScopeTests
         await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 3);
         Assert.Equal([("t1", "acc-a"), ("t1", "acc-a"), ("t2", "acc-b")], edge.Continuity.Rows.Select(row => (row.SessionId!, row.AccountId!)).Order());
     }
+
+    [Fact]
+    public async Task A_pinned_turn_does_not_take_its_own_conversation_along()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("b");
+            edge.Continuity.Own("wanted-id", "b");
+            edge.Continuity.Bind("thread:t1", "a");
+            edge.Sim.Script(rule => rule.Answer(answer => answer with { Unchecked = true }));
+        });
+        await edge.AskAsync(Asking.HttpBody(QuotaTests.Demand("wanted", "file")), ("thread-id", "t1"));
+        await edge.AskAsync(Asking.HttpBody(Asking.Frame()), ("thread-id", "t1"));
+        await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 2);
+        Assert.Equal(["acc-b", "acc-a"], edge.Continuity.Rows.OrderBy(row => row.RequestedAt).Select(row => row.AccountId!));
+        Assert.DoesNotContain(edge.Continuity.Published, published => published is { Scope: not null, Owner.AccountId: "acc-b" });
+    }
 }
