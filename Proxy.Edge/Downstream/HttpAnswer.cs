@@ -88,25 +88,8 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
     }
 
     /// <summary>Awaits something that may take long, with signs of life to the client of a stream in which nothing has shown yet.</summary>
-    public async Task<T> KeepAliveAsync<T>(Task<T> work)
-    {
-        while (turn.Request.Stream && !turn.HasBegun && !work.IsCompleted)
-        {
-            try
-            {
-                return await work.WaitAsync(keepAlive, time);
-            }
-            catch (TimeoutException)
-            {
-                // Ours or the work's own: the loop's condition tells.
-                if (!work.IsCompleted && !turn.HasBegun)
-                {
-                    await ShowLifeAsync();
-                }
-            }
-        }
-        return await work;
-    }
+    public Task<T> KeepAliveAsync<T>(Task<T> work) =>
+        KeepAlive.AwaitAsync(work, keepAlive, time, () => turn.Request.Stream && !turn.HasBegun, ShowLifeAsync);
 
     private async Task ShowLifeAsync()
     {

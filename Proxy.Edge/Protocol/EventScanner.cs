@@ -149,7 +149,8 @@ internal static class EventScanner
         return !reader.HasValueSequence && reader.ValueSpan.EndsWith(WireTypes.DeltaSuffix) ? EventKind.Delta : EventKind.Other;
     }
 
-    private static string? ReadString(ref Utf8JsonReader reader)
+    /// <summary>The value of the field at hand, if it is a string.</summary>
+    public static string? ReadString(ref Utf8JsonReader reader)
     {
         reader.Read();
         if (reader.TokenType == JsonTokenType.String)

@@ -51,17 +51,17 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("incomplete_details"u8)) { ReadNested(ref reader, ref facts, Level.Incomplete); }
             else if (reader.ValueTextEquals("usage"u8)) { ReadUsage(ref reader, ref facts); }
             else if (level is Level.Headers) { ReadHint(ref reader, ref facts); }
-            else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = ReadString(ref reader) ?? facts.Id; }
-            else if (reader.ValueTextEquals("id"u8) && level is Level.Top) { facts.TopId = ReadString(ref reader); }
-            else if (reader.ValueTextEquals("reason"u8) && level is Level.Incomplete) { facts.IncompleteReason = ReadString(ref reader); }
+            else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = EventScanner.ReadString(ref reader) ?? facts.Id; }
+            else if (reader.ValueTextEquals("id"u8) && level is Level.Top) { facts.TopId = EventScanner.ReadString(ref reader); }
+            else if (reader.ValueTextEquals("reason"u8) && level is Level.Incomplete) { facts.IncompleteReason = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("status"u8) || reader.ValueTextEquals("status_code"u8)) { ReadStatus(ref reader, ref facts); }
             else if (level is not (Level.Top or Level.Error)) { reader.Skip(); }
-            else if (reader.ValueTextEquals("code"u8)) { facts.Code = ReadString(ref reader) ?? facts.Code; }
-            else if (reader.ValueTextEquals("message"u8)) { facts.Message = ReadString(ref reader) ?? facts.Message; }
-            else if (reader.ValueTextEquals("param"u8)) { facts.Param = ReadString(ref reader) ?? facts.Param; }
+            else if (reader.ValueTextEquals("code"u8)) { facts.Code = EventScanner.ReadString(ref reader) ?? facts.Code; }
+            else if (reader.ValueTextEquals("message"u8)) { facts.Message = EventScanner.ReadString(ref reader) ?? facts.Message; }
+            else if (reader.ValueTextEquals("param"u8)) { facts.Param = EventScanner.ReadString(ref reader) ?? facts.Param; }
             // The event's own type is not the error's, nor is its id a response's.
             else if (reader.ValueTextEquals("type"u8) && level is Level.Top) { facts.IsEvent = true; reader.Skip(); }
-            else if (reader.ValueTextEquals("type"u8) && level is Level.Error) { facts.Type = ReadString(ref reader); }
+            else if (reader.ValueTextEquals("type"u8) && level is Level.Error) { facts.Type = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("resets_at"u8)) { facts.ResetsAt = ReadUnixTime(ref reader) ?? facts.ResetsAt; }
             else if (reader.ValueTextEquals("resets_in_seconds"u8)) { facts.RetryAfter = DurationText.Plausible(ReadNumber(ref reader)) ?? facts.RetryAfter; }
             else { reader.Skip(); }
@@ -164,17 +164,6 @@ internal static class ResponseFactsReader
 
     private static DateTimeOffset? ReadUnixTime(ref Utf8JsonReader reader) =>
         ReadNumber(ref reader) is { } seconds and > 0 and < 253402300800 ? DateTimeOffset.FromUnixTimeMilliseconds((long)(seconds * 1000)) : null;
-
-    private static string? ReadString(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.String)
-        {
-            return reader.GetString();
-        }
-        reader.Skip();
-        return null;
-    }
 
     private enum Level
     {

@@ -186,25 +186,8 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     }
 
     // Codex takes any JSON event for a sign of life, and nothing else; an event of ours must not be numbered among upstream's.
-    private async Task<T> KeepAliveAsync<T>(Turn turn, Task<T> work)
-    {
-        while (turn is { IsCodex: true, HasBegun: false } && !work.IsCompleted)
-        {
-            try
-            {
-                return await work.WaitAsync(_keepAlive, services.Time);
-            }
-            catch (TimeoutException)
-            {
-                // Ours or the work's own: the loop's condition tells.
-                if (!work.IsCompleted && !turn.HasBegun)
-                {
-                    await SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId));
-                }
-            }
-        }
-        return await work;
-    }
+    private Task<T> KeepAliveAsync<T>(Turn turn, Task<T> work) => KeepAlive.AwaitAsync(
+        work, _keepAlive, services.Time, () => turn is { IsCodex: true, HasBegun: false }, () => SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId)));
 
     private async Task SendAsync(ReadOnlyMemory<byte> frame)
     {

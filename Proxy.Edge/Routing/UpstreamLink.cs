@@ -133,7 +133,11 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
             {
                 return true;
             }
-            attempt.Deadline.Progress(isMilestone: head.Kind == EventKind.Delta);
+            if (head.Kind == EventKind.Delta)
+            {
+                attempt.Deadline.Created();
+            }
+            attempt.Deadline.Progress();
             services.Events.Relay(attempt.Turn, head, message.Span);
         }
         else if (head.Kind == EventKind.Delta || head.SequenceNumber is not null)
@@ -179,7 +183,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
             {
                 return true;
             }
-            attempt.Deadline.Progress(isMilestone: true);
+            attempt.Deadline.Created();
             if (attempt.Turn.WasCreatedBefore)
             {
                 services.Events.Recreated(attempt.Turn, facts);
@@ -201,7 +205,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         if (facts.IncompleteReason == "steered")
         {
             attempt.Succeed(services.Journal.Succeed(attempt.Turn));
-            attempt.Deadline.Progress(isMilestone: true);
+            attempt.Deadline.Progress();
             return await client.SendAsync(EventOf(message), cancellationToken);
         }
         Remove(attempt);

@@ -27,8 +27,14 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
                 var reading = upstream.ReadAsync(limits.Token);
                 var read = reading.IsCompleted || turn.HasBegun ? await reading : await answer.KeepAliveAsync(reading.AsTask());
                 var buffer = read.Buffer;
+                limits.Progress();
                 while (splitter.TryReadEvent(ref buffer, out var sseEvent))
                 {
+                    if (hasEnded || Passes(answer, turn, sseEvent, limits))
+                    {
+                        Write(answer.Body, sseEvent);
+                        continue;
+                    }
                     (hasEnded, var signal) = await RelayAsync(answer, turn, response, sseEvent, hasEnded, limits);
                     if (signal is not null)
                     {
@@ -87,6 +93,22 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         return null;
     }
 
+    // Nearly all events only pass: those cost no task and no memory.
+    private bool Passes(HttpAnswer answer, Turn turn, in ReadOnlySequence<byte> sseEvent, AttemptDeadline limits)
+    {
+        var head = EventScanner.ReadHead(SseSplitter.DataOf(sseEvent));
+        if (!answer.HasStarted || head.Kind is not (EventKind.Other or EventKind.Delta))
+        {
+            return false;
+        }
+        if (head.Kind == EventKind.Delta)
+        {
+            limits.Created();
+        }
+        events.Relay(turn, head, default);
+        return true;
+    }
+
     private async ValueTask<(bool HasEnded, RecoverySignal? Signal)> RelayAsync(
         HttpAnswer answer, Turn turn, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent, bool hasEnded, AttemptDeadline limits)
     {
@@ -99,7 +121,7 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         {
             // A prewarm that was sent once more.
             events.Recreated(turn, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
-            limits.Progress(isMilestone: true);
+            limits.Created();
             return (hasEnded, null);
         }
         if (!answer.HasStarted)
@@ -116,7 +138,10 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         }
         else if (!hasEnded)
         {
-            limits.Progress(isMilestone: head.Kind is EventKind.Created or EventKind.Delta);
+            if (head.Kind is EventKind.Created or EventKind.Delta)
+            {
+                limits.Created();
+            }
             events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
         }
         Write(answer.Body, sseEvent);

@@ -93,10 +93,19 @@ internal sealed class AttemptDeadline : IDisposable
     /// <summary>The turn is being sent: its response has to be created in time.</summary>
     public void Sent() => _silence.CancelAfter(_createdLimit);
 
-    /// <summary>An event has come; before the milestone it changes nothing.</summary>
-    public void Progress(bool isMilestone)
+    /// <summary>The milestone has come; from here on upstream may be silent for as long as an idle one may.</summary>
+    public void Created()
     {
-        _isCreated |= isMilestone;
+        if (!_isCreated)
+        {
+            _isCreated = true;
+            Progress();
+        }
+    }
+
+    /// <summary>Upstream has shown itself; before the milestone that changes nothing.</summary>
+    public void Progress()
+    {
         if (!_isCreated)
         {
             return;
