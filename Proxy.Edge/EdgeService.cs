@@ -51,7 +51,6 @@ internal static class EdgeService
         builder.Services.AddServiceClient<AccountsClient>("accounts");
 
         builder.Services
-            .AddSingleton<Drain>()
             .AddSingleton<TurnSpool>()
             .AddSingleton<OwnerDirectory>()
             .AddSingleton<RejectedAnchors>()
@@ -75,7 +74,7 @@ internal static class EdgeService
             .AddSingleton<AdminForwarding>();
 
         // Stopped in reverse: leases are renewed and owners published until the last row has left the spool.
-        builder.Services.AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>();
+        builder.Services.AddHostedSingleton<Drain>().AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>();
         return builder;
     }
 
@@ -85,9 +84,7 @@ internal static class EdgeService
         app.UseInternalToken();
         app.UseWebSockets();
         app.MapServiceHealth();
-        // Resolved now: it hears of the stop.
-        var drain = app.Services.GetRequiredService<Drain>();
-        app.MapPost(DrainPath, () =>
+        app.MapPost(DrainPath, (Drain drain) =>
         {
             drain.Begin();
             return TypedResults.Accepted((string?)null);

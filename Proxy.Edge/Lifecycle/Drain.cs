@@ -7,19 +7,20 @@ namespace Proxy.Edge.Lifecycle;
 /// The edge's way out, begun by a signal or by <c>POST /internal/drain</c>: it is not ready any more, sockets say goodbye when their turns have
 /// ended, and turns that have not ended by one common deadline are ended by the edge.
 /// </summary>
-internal sealed partial class Drain : IHealthCheck, IDisposable
+internal sealed partial class Drain : IHealthCheck, IHostedLifecycleService, IDisposable
 {
     private readonly CancellationTokenSource _begun = new();
     private readonly CancellationTokenSource _over;
     private readonly TimeSpan _limit;
+    private readonly TimeSpan _notice;
+    private readonly TimeProvider _time;
     private readonly ILogger<Drain> _logger;
-    private readonly CancellationTokenRegistration _stopping;
 
-    public Drain(IHostApplicationLifetime lifetime, IOptions<DrainOptions> options, TimeProvider time, ILogger<Drain> logger)
+    public Drain(IOptions<DrainOptions> options, TimeProvider time, ILogger<Drain> logger)
     {
-        (_limit, _logger) = (TimeSpan.FromSeconds(options.Value.Seconds), logger);
+        (_limit, _notice) = (TimeSpan.FromSeconds(options.Value.Seconds), TimeSpan.FromSeconds(options.Value.NoticeSeconds));
+        (_time, _logger) = (time, logger);
         _over = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-        _stopping = lifetime.ApplicationStopping.Register(Begin);
     }
 
     /// <summary>Canceled when it begins.</summary>
@@ -44,9 +45,25 @@ internal sealed partial class Drain : IHealthCheck, IDisposable
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(Begun.IsCancellationRequested ? HealthCheckResult.Unhealthy("Draining.") : HealthCheckResult.Healthy());
 
+    /// <summary>Begins, and holds the stop back until balancers have noticed: until then connections still come.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        Begin();
+        await Task.Delay(_notice, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public void Dispose()
     {
-        _stopping.Dispose();
         _begun.Dispose();
         _over.Dispose();
     }

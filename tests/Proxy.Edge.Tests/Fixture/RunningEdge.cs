@@ -179,7 +179,7 @@ internal sealed class RunningEdge : IAsyncDisposable
             ContentRootPath = _directory,
             Args =
             [
-                "--urls=http://127.0.0.1:0", $"--Internal:Token={FakeService.Token}", $"--Edge:SpoolDirectory={SpoolDirectory}",
+                "--urls=http://127.0.0.1:0", $"--Internal:Token={FakeService.Token}", $"--Edge:SpoolDirectory={SpoolDirectory}", "--Drain:NoticeSeconds=0",
                 $"--services:continuity:http:0={Continuity.Address}", $"--services:accounts:http:0={Accounts.Address}", .. settings.Select(setting => $"--{setting}"),
             ],
         });

@@ -1,0 +1,92 @@
+using Testing;
+using Testing.Processes;
+
+namespace WholeSystem;
+
+/// <summary>Edges that are restarted one after the other, by a signal, under traffic that follows their readiness.</summary>
+[Collection(SystemCollection.Name)]
+public sealed class DrainTests(RunningSystem system)
+{
+    private const int Clients = 8;
+
+    [Fact]
+    public async Task A_rolling_restart_fails_no_turn_that_is_shorter_than_the_drain()
+    {
+        system.Simulator.Script(rule => rule.Deltas(40, 4).Paced(TimeSpan.FromMilliseconds(10)));
+        using var traffic = new CancellationTokenSource();
+        var balancer = new Balancer(system);
+        var watching = balancer.WatchAsync(traffic.Token);
+        var completed = 0;
+        var clients = Enumerable.Range(0, Clients).Select(async number =>
+        {
+            while (!traffic.IsCancellationRequested)
+            {
+                using var client = system.Client(edge: balancer.Pick());
+                var events = await client.StreamAsync($"client {number}");
+                Assert.Equal("response.completed", (string?)events[^1]!["type"]);
+                Interlocked.Increment(ref completed);
+            }
+        }).ToArray();
+
+        foreach (var edge in new[] { 0, 1 })
+        {
+            var before = Volatile.Read(ref completed);
+            await Eventually.TrueAsync(() => Volatile.Read(ref completed) > before + Clients);
+            await RestartAsync($"edge-{edge}");
+            await Eventually.TrueAsync(() => balancer.IsReady(edge), TimeSpan.FromSeconds(40));
+        }
+        await traffic.CancelAsync();
+        await Task.WhenAll([watching, .. clients]);
+        system.Simulator.ClearScript();
+        await Eventually.TrueAsync(async () => await system.CountSlotsAsync() == 0, TimeSpan.FromSeconds(40));
+    }
+
+    // As an orchestrator stops it; the AppHost starts what has ended.
+    private async Task RestartAsync(string edge)
+    {
+        var former = system.Host.ProcessOf(edge)!.Value;
+        ProcessSignals.Terminate(former);
+        await system.Host.WaitForRestartAsync(edge, former, TimeSpan.FromSeconds(40));
+    }
+
+    /// <summary>Sends to edges that say they are ready, in turn.</summary>
+    private sealed class Balancer(RunningSystem system)
+    {
+        private readonly bool[] _ready = [true, true];
+        private int _next;
+
+        public bool IsReady(int edge) => Volatile.Read(ref _ready[edge]);
+
+        public int Pick()
+        {
+            var edge = (Interlocked.Increment(ref _next) & 1) ^ 1;
+            return IsReady(edge) ? edge : 1 - edge;
+        }
+
+        public async Task WatchAsync(CancellationToken cancellationToken)
+        {
+            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(1) };
+            while (!cancellationToken.IsCancellationRequested)
+            {
+                foreach (var edge in new[] { 0, 1 })
+                {
+                    Volatile.Write(ref _ready[edge], await IsHealthyAsync(http, edge));
+                }
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, CancellationToken.None);
+            }
+        }
+
+        private async Task<bool> IsHealthyAsync(HttpClient http, int edge)
+        {
+            try
+            {
+                using var answer = await http.GetAsync(new Uri(system.Host.AddressOf(edge), "/health"));
+                return answer.IsSuccessStatusCode;
+            }
+            catch (Exception away) when (away is HttpRequestException or OperationCanceledException)
+            {
+                return false;
+            }
+        }
+    }
+}
