@@ -5,12 +5,14 @@ using Proxy.Edge.Clients;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
 using ServiceDefaults.Http;
+using ServiceDefaults.Telemetry;
 
 namespace Proxy.Edge.Turns;
 
 /// <summary>Steps 2 and 3 of a turn: find the owner of what it names, then lease a slot of an account that may serve it.</summary>
-internal sealed class TurnAdmission(
-    OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery)
+internal sealed partial class TurnAdmission(
+    OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery,
+    ILogger<TurnAdmission> logger)
 {
     // Two turns that wait for each other's slots wait in vain; and the client waits already.
     private static readonly TimeSpan MoveWait = TimeSpan.FromSeconds(5);
@@ -66,6 +68,7 @@ internal sealed class TurnAdmission(
         if (resolved is null)
         {
             telemetry.CountResolution(turn, "none", "fail_closed");
+            LogResolution(LogLevel.Warning, turn.Surface, "none", "fail_closed", LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId));
             return (null, null);
         }
         var state = asked.Count > demands.Count ? resolved.Owners[^1] : null;
@@ -83,6 +86,11 @@ internal sealed class TurnAdmission(
         }
         turn.Route = route;
         telemetry.Resolved(turn, route);
+        if (route.Source == "postgres")
+        {
+            // Worth a line: Redis has lost it.
+            LogResolution(LogLevel.Information, turn.Surface, route.Source, "hit", LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId));
+        }
         return (route, null);
     }
 
@@ -119,6 +127,9 @@ internal sealed class TurnAdmission(
             return new RecoverySignal(SignalKind.SpoolFull);
         }
     }
+
+    [LoggerMessage(EventId = 442, Message = "continuity_owner_resolution surface={Surface} source={Source} outcome={Outcome} previous_response_id={PreviousResponseId} session_id={SessionId}")]
+    private partial void LogResolution(LogLevel level, string surface, string source, string outcome, string previousResponseId, string sessionId);
 
     private async Task<AdmissionResponse?> AskAsync(Turn turn, AdmissionRequest request, CancellationToken cancellationToken)
     {
