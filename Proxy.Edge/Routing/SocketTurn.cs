@@ -79,10 +79,16 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     /// <summary>The first to say how the attempt has ended is right.</summary>
     public bool TryEnd(RecoverySignal? signal) => _ended.TrySetResult(signal);
 
-    /// <summary>Upstream goes on by itself with another response on the same lane.</summary>
-    public void Succeed(Turn successor)
+    /// <summary>Upstream goes on by itself with another response on the same lane; false if nobody waits for that any more.</summary>
+    public bool TrySucceed(Turn successor)
     {
+        var steered = Turn;
         (Turn, ResponseId) = (successor, null);
-        Volatile.Write(ref _state, Waiting);
+        if (Interlocked.CompareExchange(ref _state, Waiting, Created) == Created)
+        {
+            return true;
+        }
+        Turn = steered;
+        return false;
     }
 }

@@ -1,4 +1,5 @@
 using Proxy.Accounts.Contracts;
+using Proxy.Continuity.Contracts;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
 
@@ -156,7 +157,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         if (matches.Count == 0)
         {
             // An idle client would take it for the answer to its next turn.
-            services.Telemetry.CountSwallowed(facts.Error?.Code ?? "foreign");
+            services.Telemetry.CountSwallowed(facts.Error?.Reason ?? "foreign");
             if (facts.Error is { Kind: UpstreamErrorKind.ConnectionLimit })
             {
                 Retire();
@@ -192,7 +193,9 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
             services.Events.Relay(attempt.Turn, head, message.Span);
             return await client.SendAsync(EventOf(message), cancellationToken);
         }
-        if (!attempt.TryFinish())
+        // A steered response is followed by another one: it ends, its attempt does not.
+        var isSteered = facts.IncompleteReason == "steered";
+        if (isSteered ? attempt.IsAbandoned : !attempt.TryFinish())
         {
             Remove(attempt);
             return true;
@@ -202,9 +205,13 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         {
             _localIds.Add(id);
         }
-        if (facts.IncompleteReason == "steered")
+        if (isSteered)
         {
-            attempt.Succeed(services.Journal.Succeed(attempt.Turn));
+            var successor = services.Journal.Succeed(attempt.Turn);
+            if (!attempt.TrySucceed(successor))
+            {
+                services.Journal.End(successor, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
+            }
             attempt.Deadline.Progress();
             return await client.SendAsync(EventOf(message), cancellationToken);
         }
