@@ -217,6 +217,21 @@ public sealed class NotFoundTests
         await edge.NothingIsLeftAsync(turns: 2);
     }
 
+    // W7: while the service is away this edge remembers for itself.
+    [Fact]
+    public async Task Without_the_memory_of_all_edges_an_edge_has_its_own()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Continuity.ForgetsRejections = true);
+        edge.Continuity.Own("resp_1", "a", stored: false);
+        using (var socket = await edge.ConnectAsync())
+        {
+            Told.Masked(await socket.AskAsync(Asking.Frame(anchor: "resp_1")));
+            Told.Canonical((await socket.AskAsync(Asking.Frame(anchor: "resp_1")))[^1]);
+            await socket.StillWorksAsync();
+        }
+        await edge.NothingIsLeftAsync(turns: 3);
+    }
+
     // SPEC 10.1 ..._leaves_unrelated_..., 10.11 #4; FM #802: byte for byte, on every key kind.
     [Theory]
     [InlineData(false, "previous_response_not_found", "previous_response_id", "Previous response not found.")]

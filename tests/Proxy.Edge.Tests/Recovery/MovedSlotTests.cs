@@ -1,0 +1,44 @@
+using System.Net.Http.Json;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Proxy.Accounts.Contracts;
+using Proxy.Edge.Clients;
+using Testing;
+
+namespace Proxy.Edge.Tests.Recovery;
+
+/// <summary>A turn that moves to another account while its old slot is being renewed.</summary>
+public sealed class MovedSlotTests
+{
+    [Fact]
+    public async Task What_is_lost_of_an_account_that_a_turn_has_left_does_not_stop_it()
+    {
+        var time = new FakeTimeProvider();
+        Guid moved = Guid.CreateVersion7(), stayed = Guid.CreateVersion7();
+        LeaseKeeper? keeper = null;
+        var renewals = 0;
+        // Both are lost on the account they were asked for; one has left it when the answer comes.
+        using var http = new HttpClient(new Answering(() =>
+        {
+            keeper!.Hold(moved, "acc-b");
+            return new RenewResponse(Interlocked.Increment(ref renewals) == 1 ? [moved, stayed] : []);
+        }))
+        { BaseAddress = new Uri("http://accounts") };
+        using var held = keeper = new LeaseKeeper(new AccountsClient(http), time, NullLogger<LeaseKeeper>.Instance);
+        var (lostOfMoved, lostOfStayed) = (keeper.Hold(moved, "acc-a"), keeper.Hold(stayed, "acc-a"));
+        await keeper.StartAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(Volatile.Read(ref renewals) == 0 ? AccountsRoutes.RenewIntervalSeconds : 0));
+            return lostOfStayed.IsCancellationRequested;
+        });
+        await keeper.StopAsync(CancellationToken.None);
+        Assert.Equal((false, true, false), (lostOfMoved.IsCancellationRequested, keeper.IsHeld(moved), keeper.IsHeld(stayed)));
+    }
+
+    private sealed class Answering(Func<RenewResponse> answer) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage { Content = JsonContent.Create(answer(), AccountsJson.Default.RenewResponse) });
+    }
+}
