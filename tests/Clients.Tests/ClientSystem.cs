@@ -1,6 +1,9 @@
 using Simulator;
 using Testing.Processes;
 
+// Each test class has a whole system of its own, and clients that are programs: one after the other.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace Clients.Tests;
 
 /// <summary>A whole system with a tap in front of its edge and one behind it: client - tap - edge - tap - simulator.</summary>

@@ -42,7 +42,14 @@ internal sealed class Simulation(TimeProvider time)
     {
         foreach (var socket in Connections(account).OfType<SocketConnection>())
         {
-            await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(text), binary: false, cancellationToken);
+            try
+            {
+                await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(text), binary: false, cancellationToken);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // Its client has gone; it may have gone for what it has just read.
+            }
         }
     }
 
