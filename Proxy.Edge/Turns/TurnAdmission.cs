@@ -22,8 +22,8 @@ internal sealed partial class TurnAdmission(
 
     /// <summary>Resolves and admits; on success the turn holds a slot and is journaled, and both are null.</summary>
     /// <param name="currentAccountId">The account whose socket the client is on already: preferred where nothing is demanded.</param>
-    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
     /// <param name="holdsAnchor">Whether an anchor that lives on a socket lives on one that is at hand.</param>
+    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
     public async Task<(ApiError? Error, RecoverySignal? Signal)> AdmitAsync(Turn turn, string? currentAccountId, Predicate<string> holdsAnchor, TurnDeadline deadline)
     {
         turn.Activity = telemetry.Begin(turn);

@@ -91,11 +91,12 @@ internal static class RecoveryPolicy
             return Answer("cut", facts.Phase < TurnPhase.Created ? Errors.UpstreamFailedAfterSend : Errors.StreamCut);
         }
         // RFC 6455 section 7.4.1: of the frame upstream says that it is wrong, or too big. It would say so again.
-        if (closeCode is 1002 or 1003 or 1007 or 1008 or 1009 && facts is { Phase: < TurnPhase.Created, IsAlone: true })
+        var isVerdict = closeCode is 1002 or 1003 or 1007 or 1008 or 1009;
+        if (isVerdict && facts is { Phase: < TurnPhase.Created, IsAlone: true })
         {
             return Answer("frame_refused", closeCode == 1009 ? Errors.FrameTooLarge : Errors.SocketCut(closeCode));
         }
-        return MayRunTwice(facts, settings) ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous") : Answer("cut", Errors.SocketCut(closeCode));
+        return !isVerdict && MayRunTwice(facts, settings) ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous") : Answer("cut", Errors.SocketCut(closeCode));
     }
 
     private static RecoveryDecision NotCreated(in TurnFacts facts, RecoverySettings settings) =>

@@ -76,6 +76,10 @@ public sealed class RecoveryPolicyPropertyTests
         || (facts is { IsAlone: true, OverWebSocket: true } && (facts.IsPrewarm || settings.ReplayAfterClose == ReplayAfterClose.Precreated)));
 
     [Fact]
+    public void A_frame_that_upstream_has_judged_is_not_sent_again() => Holds((_, signal, _, decision) =>
+        signal.CloseCode is not (1002 or 1003 or 1007 or 1008 or 1009) || !decision.IsReplay);
+
+    [Fact]
     public void An_anchor_that_lives_on_a_socket_is_not_sent_anywhere_else() => Holds((facts, _, _, decision) =>
         facts.Anchor != Anchor.Local || decision.Action != RecoveryAction.ReplayElsewhere);
 
