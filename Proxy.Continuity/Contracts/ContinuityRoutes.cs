@@ -9,9 +9,15 @@ internal static class ContinuityRoutes
     public const string Resolve = "/internal/owners/resolve";
     public const string Publish = "/internal/owners/publish";
     public const string RejectAnchor = "/internal/anchors/reject";
+    public const string ClaimSession = "/internal/sessions/claim";
+    public const string FindSession = "/internal/sessions/find";
+    public const string WriteSession = "/internal/sessions/write";
+    public const string RenewSessions = "/internal/sessions/renew";
+    public const string ReleaseSessions = "/internal/sessions/release";
     public const string RequestLogs = "/internal/request-logs";
 
     public const int MaxIds = 64;
+    public const int MaxSessions = 500;
     public const int MaxRows = 1000;
 }
 
@@ -22,6 +28,14 @@ internal static class ContinuityRoutes
 [JsonSerializable(typeof(PublishRequest))]
 [JsonSerializable(typeof(RejectAnchorRequest))]
 [JsonSerializable(typeof(RejectAnchorResponse))]
+[JsonSerializable(typeof(ClaimSessionRequest))]
+[JsonSerializable(typeof(ClaimSessionResponse))]
+[JsonSerializable(typeof(FindSessionRequest))]
+[JsonSerializable(typeof(FindSessionResponse))]
+[JsonSerializable(typeof(WriteSessionRequest))]
+[JsonSerializable(typeof(RenewSessionsRequest))]
+[JsonSerializable(typeof(RenewSessionsResponse))]
+[JsonSerializable(typeof(ReleaseSessionsRequest))]
 [JsonSerializable(typeof(IntakeRequest))]
 [JsonSerializable(typeof(IntakeResponse))]
 [JsonSerializable(typeof(OwnerRecord))]

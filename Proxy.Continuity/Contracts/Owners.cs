@@ -24,7 +24,8 @@ internal sealed record OwnedId(string Kind, string Id);
 /// <param name="SessionId">The scope of the turn, as the client named it.</param>
 /// <param name="Stored">False: connection-local, so the id dies with the socket that minted it.</param>
 /// <param name="TraceParent">W3C trace context of the minting turn, for the span link from its follow-up.</param>
-internal sealed record OwnerRecord(string KeyId, string AccountId, string Domain, string? SessionId, bool Stored, string? TraceParent);
+/// <param name="Session">The session whose upstream socket minted it, as <see cref="SessionClaim"/> names it; null if none did.</param>
+internal sealed record OwnerRecord(string KeyId, string AccountId, string Domain, string? SessionId, bool Stored, string? TraceParent, string? Session = null);
 
 /// <summary>The answer for one id.</summary>
 internal enum OwnerOutcome
@@ -41,7 +42,7 @@ internal enum OwnerOutcome
 
 /// <summary>One id and its answer.</summary>
 /// <param name="Owner">Present with <see cref="OwnerOutcome.Owner"/> only: nothing of another key's turn leaves the service.</param>
-/// <param name="Source"><c>redis</c> or <c>postgres</c>.</param>
+/// <param name="Source"><c>redis</c>, <c>session</c> (the record of the asking scope's session) or <c>postgres</c>.</param>
 internal sealed record ResolvedOwner(OwnedId Id, OwnerOutcome Outcome, OwnerRecord? Owner, string? Source);
 
 /// <summary>POST <see cref="ContinuityRoutes.Resolve"/>.</summary>
@@ -49,7 +50,8 @@ internal sealed record ResolvedOwner(OwnedId Id, OwnerOutcome Outcome, OwnerReco
 /// <param name="Scope">The conversation the client says the turn belongs to; its last account is a preference.</param>
 /// <param name="Ids">At most <see cref="ContinuityRoutes.MaxIds"/>.</param>
 /// <param name="SessionId">The same conversation as log rows name it: among rows of one id those of this session count first.</param>
-internal sealed record ResolveRequest(string KeyId, string? Scope, IReadOnlyList<OwnedId> Ids, string? SessionId = null);
+/// <param name="Session">The session of that conversation: its record knows its latest response and turn state where their aliases are lost.</param>
+internal sealed record ResolveRequest(string KeyId, string? Scope, IReadOnlyList<OwnedId> Ids, string? SessionId = null, string? Session = null);
 
 /// <summary>The answers, in the order of the ids asked. A status of 503 instead: at least one id could not be looked up.</summary>
 /// <param name="ScopeAccountId">The account that served the scope last.</param>
@@ -65,6 +67,10 @@ internal sealed record RejectAnchorResponse(bool Before)
     public const int RejectedMinutes = 10;
 }
 
-/// <summary>POST <see cref="ContinuityRoutes.Publish"/>: idempotent; the first owner of an id stays its owner.</summary>
+/// <summary>
+/// POST <see cref="ContinuityRoutes.Publish"/>: idempotent; the first owner of an id stays its owner. 204: kept. 409: the id has another owner.
+/// 412: <paramref name="Claim"/> has been superseded, and nothing was kept.
+/// </summary>
 /// <param name="Scope">When given, the scope's account becomes the owner's.</param>
-internal sealed record PublishRequest(OwnedId Id, OwnerRecord Owner, string? Scope);
+/// <param name="Claim">The claim of the edge on the session that minted the id, where one did.</param>
+internal sealed record PublishRequest(OwnedId Id, OwnerRecord Owner, string? Scope, SessionClaim? Claim = null);

@@ -29,6 +29,7 @@ internal static class TurnStatus
 /// <param name="Kind">What was minted: one of <see cref="OwnedKinds"/>.</param>
 /// <param name="Status">One of <see cref="TurnStatus"/>.</param>
 /// <param name="Stored">False for a connection-local id.</param>
+/// <param name="Session">The session whose socket carried the turn, as <see cref="SessionClaim"/> names it.</param>
 /// <param name="UsageEstimated">The token counts were counted from what was relayed, not told by upstream.</param>
 internal sealed record RequestLogRow(
     Guid Id,
@@ -55,7 +56,8 @@ internal sealed record RequestLogRow(
     double DurationMs,
     string EdgeId,
     string? TraceParent,
-    string? Continuity);
+    string? Continuity,
+    string? Session = null);
 
 /// <summary>POST <see cref="ContinuityRoutes.RequestLogs"/>: at most <see cref="ContinuityRoutes.MaxRows"/> rows; sending one again changes nothing.</summary>
 internal sealed record IntakeRequest(IReadOnlyList<RequestLogRow> Rows);
