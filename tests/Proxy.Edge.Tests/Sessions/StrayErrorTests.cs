@@ -11,6 +11,8 @@ public sealed class StrayErrorTests
     private const string LostFailed = """{"type":"response.failed","response":{"id":"resp_foreign","status":"failed","error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response with id 'ANCHOR' not found.","param":"previous_response_id"}}}""";
     private const string Anonymous = """{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response not found.","param":"previous_response_id"}}""";
 
+    private const string Foreign = """{"type":"TYPE","response":{"id":"resp_foreign","status":"completed","usage":{"input_tokens":999,"output_tokens":999,"total_tokens":1998}}}""";
+
     // ..._keeps_session_alive_after_foreign_previous_response_not_found: the turn on the socket is somebody else's.
     [Theory]
     [InlineData(Lost, true)]
@@ -69,7 +71,7 @@ public sealed class StrayErrorTests
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Stalls(Position.Parse(after))));
         var running = edge.CarryAsync("stalls");
-        await StrayAsync(edge, $$$"""{"type":"{{{type}}}","response":{"id":"resp_foreign","status":"completed","usage":{"input_tokens":999,"output_tokens":999,"total_tokens":1998}}}""");
+        await StrayAsync(edge, Foreign.Replace("TYPE", type, StringComparison.Ordinal));
         var answer = await running;
         answer.Completed();
         Assert.DoesNotContain("resp_foreign", answer.Body, StringComparison.Ordinal);
@@ -95,7 +97,10 @@ public sealed class StrayErrorTests
     {
         await Eventually.TrueAsync(() => edge.Sim.Account("a").InFlight == 0);
         await edge.GoesOnAsync();
-        Assert.Equal(sockets ?? edge.HandshakesAt("a"), edge.HandshakesAt("a"));
+        if (sockets is not null)
+        {
+            Assert.Equal(sockets, edge.HandshakesAt("a"));
+        }
         await edge.QuietAsync(turns);
         Assert.Empty(edge.Accounts.Marks);
     }
