@@ -330,7 +330,7 @@ public sealed class HttpRecoveryTests
             edge.Add("b");
             edge.Continuity.Bind("thread:t", "a");
             edge.Sim.Script(rule => rule.Account("a").Refuses(429, "usage_limit_reached", "limit", ("retry-after", "20")));
-        }, $"Recovery:DropForeignReasoning={drops}");
+        }, $"Recovery:DropForeignReasoning={drops}", "Sessions:Mode=off");
         const string reasoning = """{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}""";
         var body = $$$"""{"model":"{{{RunningEdge.Model}}}","stream":true,"store":false,"input":[{"role":"user","content":"one"},{{{reasoning}}},{"role":"user","content":"two"}]}""";
         var (status, text) = await edge.AskAsync(body, ("thread-id", "t"));
