@@ -11,6 +11,9 @@ internal sealed class FakeContinuity : FakeService
     private readonly ConcurrentDictionary<string, (string AccountId, string Domain)> _scopes = new();
     private readonly ConcurrentDictionary<RejectAnchorRequest, bool> _rejected = new();
 
+    /// <summary>Sessions and the claims on them.</summary>
+    public FakeSessions Sessions { get; } = new();
+
     public ConcurrentQueue<ResolveRequest> Resolved { get; } = new();
 
     /// <summary>Publications that were acknowledged.</summary>
@@ -39,15 +42,15 @@ internal sealed class FakeContinuity : FakeService
     /// <summary>The default lookup.</summary>
     public ResolveResponse Resolve(ResolveRequest request)
     {
-        var owners = request.Ids.Select(id => Answer(id, request.KeyId)).ToArray();
+        var owners = request.Ids.Select(id => Answer(id, request)).ToArray();
         return request.Scope is { } scope && _scopes.TryGetValue($"{request.KeyId} {scope}", out var served)
             ? new ResolveResponse(owners, served.AccountId, served.Domain)
             : new ResolveResponse(owners, null);
     }
 
     /// <summary>Gives an id an owner.</summary>
-    public void Own(string id, string account, string keyId = "key-1", string? domain = null, bool stored = true) =>
-        _owners[id] = new OwnerRecord(keyId, $"acc-{account}", domain ?? $"dom-{account}", null, stored, null);
+    public void Own(string id, string account, string keyId = "key-1", string? domain = null, bool stored = true, string? session = null) =>
+        _owners[id] = new OwnerRecord(keyId, $"acc-{account}", domain ?? $"dom-{account}", null, stored, null, session);
 
     /// <summary>Gives a scope an account.</summary>
     public void Bind(string scope, string account, string keyId = "key-1", string? domain = null) =>
@@ -64,7 +67,7 @@ internal sealed class FakeContinuity : FakeService
         });
         MapInternal(app, ContinuityRoutes.Publish, ContinuityJson.Default.PublishRequest, async (context, request) =>
         {
-            context.Response.StatusCode = await OnPublish(request);
+            context.Response.StatusCode = await OnPublish(request) is var status && status == 204 && request.Claim is { } claim && !Sessions.IsCurrent(claim) ? 412 : status;
             if (context.Response.StatusCode == 204)
             {
                 _owners.TryAdd(request.Id.Id, request.Owner);
@@ -80,6 +83,31 @@ internal sealed class FakeContinuity : FakeService
             Rejected.Enqueue(request);
             await WriteAsync(context, ForgetsRejections ? null : new RejectAnchorResponse(!_rejected.TryAdd(request, true)), ContinuityJson.Default.RejectAnchorResponse);
         });
+        MapInternal(app, ContinuityRoutes.ClaimSession, ContinuityJson.Default.ClaimSessionRequest, async (context, request) =>
+        {
+            Sessions.Claimed.Enqueue(request);
+            await WriteAsync(context, await Sessions.OnClaim(request), ContinuityJson.Default.ClaimSessionResponse);
+        });
+        MapInternal(app, ContinuityRoutes.FindSession, ContinuityJson.Default.FindSessionRequest, async (context, request) =>
+        {
+            Sessions.Found.Enqueue(request);
+            await WriteAsync(context, await Sessions.OnFind(request), ContinuityJson.Default.FindSessionResponse);
+        });
+        MapInternal(app, ContinuityRoutes.WriteSession, ContinuityJson.Default.WriteSessionRequest, async (context, request) =>
+        {
+            Sessions.Written.Enqueue(request);
+            context.Response.StatusCode = await Sessions.OnWrite(request);
+        });
+        MapInternal(app, ContinuityRoutes.RenewSessions, ContinuityJson.Default.RenewSessionsRequest, async (context, request) =>
+        {
+            Sessions.Renewed.Enqueue(request);
+            await WriteAsync(context, await Sessions.OnRenew(request), ContinuityJson.Default.RenewSessionsResponse);
+        });
+        MapInternal(app, ContinuityRoutes.ReleaseSessions, ContinuityJson.Default.ReleaseSessionsRequest, async (context, request) =>
+        {
+            context.Response.StatusCode = await Sessions.OnRelease(request);
+            Sessions.Released.Enqueue(request);
+        });
         MapInternal(app, ContinuityRoutes.RequestLogs, ContinuityJson.Default.IntakeRequest, async (context, request) =>
         {
             context.Response.StatusCode = await OnIntake(request);
@@ -91,7 +119,8 @@ internal sealed class FakeContinuity : FakeService
         });
     }
 
-    private ResolvedOwner Answer(OwnedId id, string keyId) => _owners.TryGetValue(id.Id, out var owner)
-        ? owner.KeyId == keyId ? new(id, OwnerOutcome.Owner, owner, "redis") : new(id, OwnerOutcome.Foreign, null, "redis")
+    private ResolvedOwner Answer(OwnedId id, ResolveRequest request) => _owners.TryGetValue(id.Id, out var owner)
+        ? owner.KeyId == request.KeyId ? new(id, OwnerOutcome.Owner, owner, "redis") : new(id, OwnerOutcome.Foreign, null, "redis")
+        : request.Session is { } session && Sessions.OwnerOf(session, request.KeyId, id) is { } latest ? new(id, OwnerOutcome.Owner, latest, "session")
         : new(id, OwnerOutcome.Unknown, null, null);
 }

@@ -2,8 +2,6 @@ using System.Diagnostics.Metrics;
 using System.Net.WebSockets;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Proxy.Accounts.Contracts;
@@ -20,19 +18,33 @@ internal sealed class RunningEdge : IAsyncDisposable
     public const string Model = "gpt-5.6";
 
     private readonly string _directory = Directory.CreateTempSubdirectory("edge-tests-").FullName;
+    private readonly RunningEdge? _first;
+    private int _edges;
     private WebApplication? _app;
 
-    private RunningEdge()
+    private RunningEdge(RunningEdge? first)
     {
+        _first = first;
+        (Continuity, Accounts) = first is null ? (new FakeContinuity(), new FakeAccounts()) : (first.Continuity, first.Accounts);
+        Id = first is null ? "edge" : $"edge-{Interlocked.Increment(ref first._edges) + 1}";
     }
 
-    public SimulatorServer Sim { get; private set; } = null!;
+    /// <summary>Its name in log rows.</summary>
+    public string Id { get; }
 
-    public FakeContinuity Continuity { get; } = new();
+    public SimulatorServer Sim { get; private init; } = null!;
 
-    public FakeAccounts Accounts { get; } = new();
+    public FakeContinuity Continuity { get; }
+
+    public FakeAccounts Accounts { get; }
+
+    /// <summary>The edge's clock.</summary>
+    public TimeProvider Time { get; private init; } = TimeProvider.System;
 
     public Uri Address { get; private set; } = null!;
+
+    /// <summary>What other edges call it, without a slash at its end.</summary>
+    public string Origin => Address.GetLeftPart(UriPartial.Authority);
 
     /// <summary>A client with the key <c>sk-1</c>.</summary>
     public HttpClient Http { get; private set; } = null!;
@@ -51,19 +63,22 @@ internal sealed class RunningEdge : IAsyncDisposable
 
     public static async Task<RunningEdge> StartAsync(Action<RunningEdge>? prepare = null, params string[] settings)
     {
-        var edge = new RunningEdge { Sim = await SimulatorServer.StartAsync() };
+        var edge = new RunningEdge(first: null) { Sim = await SimulatorServer.StartAsync() };
         await Task.WhenAll(edge.Continuity.StartAsync(), edge.Accounts.StartAsync());
         edge.Add("a");
         prepare?.Invoke(edge);
-        try
-        {
-            await edge.RunAsync(settings);
-        }
-        catch
-        {
-            await edge.DisposeAsync();
-            throw;
-        }
+        await edge.TryRunAsync(settings);
+        return edge;
+    }
+
+    /// <summary>Another edge of the same system: the same services and upstream, but an id, an address, a spool and a log of its own.</summary>
+    public Task<RunningEdge> StartAnotherAsync(params string[] settings) => StartAnotherAsync(TimeProvider.System, settings);
+
+    /// <summary>Another edge whose clock is not like this one's.</summary>
+    public async Task<RunningEdge> StartAnotherAsync(TimeProvider time, params string[] settings)
+    {
+        var edge = new RunningEdge(_first ?? this) { Sim = Sim, Time = time };
+        await edge.TryRunAsync(settings);
         return edge;
     }
 
@@ -165,30 +180,49 @@ internal sealed class RunningEdge : IAsyncDisposable
             }
             await _app.DisposeAsync();
         }
-        await Sim.DisposeAsync();
-        await Continuity.DisposeAsync();
-        await Accounts.DisposeAsync();
+        if (_first is null)
+        {
+            await Sim.DisposeAsync();
+            await Continuity.DisposeAsync();
+            await Accounts.DisposeAsync();
+        }
         Counters?.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
 
+    private async Task TryRunAsync(string[] settings)
+    {
+        try
+        {
+            await RunAsync(settings);
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
     private async Task RunAsync(string[] settings)
     {
+        // It tells others where it is before it listens there.
+        Address = new Uri($"http://127.0.0.1:{FreePorts.InARow(1)}");
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             ContentRootPath = _directory,
             Args =
             [
-                "--urls=http://127.0.0.1:0", $"--Internal:Token={FakeService.Token}", $"--Edge:SpoolDirectory={SpoolDirectory}", "--Drain:NoticeSeconds=0",
+                $"--urls={Origin}", $"--Edge:AdvertisedAddress={Origin}", $"--Edge:Id={Id}",
+                $"--Internal:Token={FakeService.Token}", $"--Edge:SpoolDirectory={SpoolDirectory}", "--Drain:NoticeSeconds=0",
                 $"--services:continuity:http:0={Continuity.Address}", $"--services:accounts:http:0={Accounts.Address}", .. settings.Select(setting => $"--{setting}"),
             ],
         });
+        builder.Services.AddSingleton(Time);
         builder.AddEdge();
         builder.Logging.ClearProviders().AddProvider(Log);
         _app = builder.Build().MapEdge();
         Counters = new Counters(_app.Services.GetRequiredService<IMeterFactory>());
         await _app.StartAsync();
-        Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(30) };
         Http.DefaultRequestHeaders.Add("Authorization", "Bearer sk-1");
     }

@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Testing;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Proxy.Edge.Tests.Fixture;
+
+/// <summary>What one edge asks of another.</summary>
+internal sealed record Tapped(string Method, string Path, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body)
+{
+    public string? Header(string name) => Headers.FirstOrDefault(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
+
+    /// <summary>Sends the same, or what has been made of it, to an edge.</summary>
+    public async Task<(int Status, string Body)> SendToAsync(RunningEdge edge)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = edge.Address, Timeout = TimeSpan.FromSeconds(15) };
+        using var request = new HttpRequestMessage(new HttpMethod(Method), Path) { Content = new ByteArrayContent(Body) };
+        foreach (var (name, value) in Headers.Where(header => header.Key is not ("Host" or "Content-Length" or "Transfer-Encoding")))
+        {
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+            {
+                request.Content.Headers.TryAddWithoutValidation(name, value);
+            }
+        }
+        using var response = await http.SendAsync(request);
+        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+}
+
+/// <summary>
+/// Stands at the address that an edge gives to the others: hands on what they send, or does in its stead what an edge in trouble would.
+/// </summary>
+internal sealed class Tap : IAsyncDisposable
+{
+    private const string Turns = "/internal/sessions/turns";
+
+    private readonly WebApplication _app;
+    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
+    private readonly CancellationTokenSource _over = new();
+
+    public Tap()
+    {
+        Address = $"http://127.0.0.1:{FreePorts.InARow(1)}";
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls(Address);
+        builder.Services.AddHttpForwarder();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(100));
+        _app = builder.Build();
+    }
+
+    public string Address { get; }
+
+    /// <summary>Where to; null: nobody is there, and every request hangs.</summary>
+    public RunningEdge? Edge { get; set; }
+
+    /// <summary>The status that forwarded turns get instead.</summary>
+    public HttpStatusCode? TurnsGet { get; set; }
+
+    /// <summary>The status that everything gets instead.</summary>
+    public HttpStatusCode? AllGet { get; set; }
+
+    public ConcurrentQueue<Tapped> Seen { get; } = new();
+
+    public IEnumerable<Tapped> SeenTurns => Seen.Where(one => one.Path.StartsWith(Turns, StringComparison.Ordinal));
+
+    public static async Task<Tap> StartAsync()
+    {
+        var tap = new Tap();
+        tap._app.Run(tap.HandleAsync);
+        await tap._app.StartAsync();
+        return tap;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _over.CancelAsync();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        _http.Dispose();
+        _over.Dispose();
+    }
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        context.Request.EnableBuffering();
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        context.Request.Body.Position = 0;
+        Seen.Enqueue(new Tapped(context.Request.Method, context.Request.Path + context.Request.QueryString.ToUriComponent(),
+            [.. context.Request.Headers.SelectMany(header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))], body.ToArray()));
+        if ((AllGet ?? (context.Request.Path == Turns ? TurnsGet : null)) is { } status)
+        {
+            context.Response.StatusCode = (int)status;
+            return;
+        }
+        if (Edge is { } edge)
+        {
+            await _app.Services.GetRequiredService<IHttpForwarder>().SendAsync(context, edge.Origin, _http, ForwarderRequestConfig.Empty);
+            return;
+        }
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _over.Token);
+        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}

@@ -1,0 +1,102 @@
+using Proxy.Edge.Tests.Fixture;
+using Simulator.Scripts;
+using Testing;
+
+namespace Proxy.Edge.Tests.Sessions;
+
+/// <summary>Errors and ends that name no turn, or another one: SPEC 5.8, 10.6; W13. One turn at a time runs on a socket.</summary>
+public sealed class StrayErrorTests
+{
+    private const string Lost = """{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Cannot continue conversation because upstream lost ANCHOR.","param":"previous_response_id"}}""";
+    private const string LostFailed = """{"type":"response.failed","response":{"id":"resp_foreign","status":"failed","error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response with id 'ANCHOR' not found.","param":"previous_response_id"}}}""";
+    private const string Anonymous = """{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response not found.","param":"previous_response_id"}}""";
+
+    // ..._keeps_session_alive_after_foreign_previous_response_not_found: the turn on the socket is somebody else's.
+    [Theory]
+    [InlineData(Lost, true)]
+    [InlineData(LostFailed, true)]
+    [InlineData(Lost, false)]
+    public async Task An_anchor_that_nobody_has_is_swallowed(string text, bool followUp)
+    {
+        await using var edge = await StartAsync();
+        var anchor = followUp ? await edge.LocalAnchorAsync() : null;
+        var running = edge.CarryAsync("stalls", anchor);
+        await StrayAsync(edge, text.Replace("ANCHOR", "resp_somebody_elses", StringComparison.Ordinal));
+        var answer = await running;
+        answer.Completed();
+        Assert.DoesNotContain("not_found", answer.Body, StringComparison.Ordinal);
+        await GoesOnAsync(edge, sockets: 1, turns: followUp ? 3 : 2);
+    }
+
+    // ..._masks_anonymous_previous_response_not_found_with_inflight_request: a turn without an anchor has lost none.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_turn_without_an_anchor_is_not_touched(bool stream)
+    {
+        await using var edge = await StartAsync();
+        var running = edge.CarryAsync("stalls", stream: stream);
+        await StrayAsync(edge, Anonymous);
+        (await running).Completed();
+        await GoesOnAsync(edge, sockets: 1, turns: 2);
+    }
+
+    // ..._stream_keeps_session_alive_after_anonymous_prev_nf_created_followup.
+    [Theory]
+    [InlineData(Anonymous, true)]
+    [InlineData(Anonymous, false)]
+    [InlineData(Lost, true)]
+    [InlineData(LostFailed, true)]
+    public async Task A_follow_up_that_it_must_mean_is_masked(string text, bool stream)
+    {
+        await using var edge = await StartAsync();
+        var anchor = await edge.LocalAnchorAsync();
+        var running = edge.CarryAsync("stalls", anchor, stream);
+        await StrayAsync(edge, text.Replace("ANCHOR", anchor, StringComparison.Ordinal), releases: false);
+        (await running).Masked();
+        // Its own end may still come; the next turn gets nothing of it.
+        edge.Sim.Release();
+        await GoesOnAsync(edge, sockets: null, turns: 3);
+    }
+
+    // ..._does_not_match_foreign_completed_event_to_only_unresolved_request.
+    [Theory]
+    [InlineData("response.completed", "start")]
+    [InlineData("response.completed", "created")]
+    [InlineData("response.incomplete", "created")]
+    [InlineData("response.failed", "created")]
+    public async Task A_foreign_terminal_event_ends_no_turn(string type, string after)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Stalls(Position.Parse(after))));
+        var running = edge.CarryAsync("stalls");
+        await StrayAsync(edge, $$$"""{"type":"{{{type}}}","response":{"id":"resp_foreign","status":"completed","usage":{"input_tokens":999,"output_tokens":999,"total_tokens":1998}}}""");
+        var answer = await running;
+        answer.Completed();
+        Assert.DoesNotContain("resp_foreign", answer.Body, StringComparison.Ordinal);
+        await GoesOnAsync(edge, sockets: 1, turns: 2);
+        Assert.DoesNotContain(edge.Accounts.Settled, turn => turn.OutputTokens == 999);
+        Assert.DoesNotContain(edge.Continuity.Published, published => published.Id.Id == "resp_foreign");
+    }
+
+    private static Task<RunningEdge> StartAsync() =>
+        RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Created)));
+
+    private static async Task StrayAsync(RunningEdge edge, string text, bool releases = true)
+    {
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        await edge.Sim.SendToSocketsAsync(text);
+        if (releases)
+        {
+            edge.Sim.Release();
+        }
+    }
+
+    private static async Task GoesOnAsync(RunningEdge edge, int? sockets, int turns)
+    {
+        await Eventually.TrueAsync(() => edge.Sim.Account("a").InFlight == 0);
+        await edge.GoesOnAsync();
+        Assert.Equal(sockets ?? edge.HandshakesAt("a"), edge.HandshakesAt("a"));
+        await edge.QuietAsync(turns);
+        Assert.Empty(edge.Accounts.Marks);
+    }
+}
