@@ -21,6 +21,10 @@ internal sealed class EdgeOptions : IValidatableObject
     [Required, StringLength(64, MinimumLength = 1)]
     public string Id { get; set; } = "edge";
 
+    /// <summary>Where the other edges reach this one. Without it they cannot bring it the turns of its sessions. Default: none.</summary>
+    [StringLength(256)]
+    public string AdvertisedAddress { get; set; } = "";
+
     /// <summary>Default: loopback in Development, else required.</summary>
     public AuthenticationMode? Authentication { get; set; }
 
@@ -85,6 +89,10 @@ internal sealed class EdgeOptions : IValidatableObject
             (nameof(CreatedSeconds), CreatedSeconds, nameof(TurnSeconds), TurnSeconds),
             (nameof(IdleSeconds), IdleSeconds, nameof(TurnSeconds), TurnSeconds),
         ];
+        if (AdvertisedAddress.Length > 0 && !(Uri.TryCreate(AdvertisedAddress, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
+        {
+            yield return new ValidationResult("Edge:AdvertisedAddress must be an http or https address.");
+        }
         if (KeepAliveSeconds >= CreatedSeconds)
         {
             yield return new ValidationResult("Edge:KeepAliveSeconds must be less than Edge:CreatedSeconds.");

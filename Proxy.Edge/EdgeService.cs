@@ -9,6 +9,7 @@ using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Passthrough;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
+using Proxy.Edge.Sessions;
 using Proxy.Edge.Spool;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
@@ -36,6 +37,7 @@ internal static class EdgeService
         builder.Services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<ContinuityOptions>().BindConfiguration(ContinuityOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<RecoveryOptions>().BindConfiguration(RecoveryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<SessionsOptions>().BindConfiguration(SessionsOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<DrainOptions>().BindConfiguration(DrainOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddHealthChecks().AddCheck<Drain>("drain", tags: [HealthEndpoints.Ready]);
         builder.Services.AddOptions<HostOptions>().Configure<IOptions<DrainOptions>>((host, drain) => host.ShutdownTimeout = TimeSpan.FromSeconds(drain.Value.Seconds) + AfterDrain);
@@ -49,6 +51,8 @@ internal static class EdgeService
         builder.Services.AddHttpForwarder();
         builder.Services.AddServiceClient<ContinuityClient>("continuity");
         builder.Services.AddServiceClient<AccountsClient>("accounts");
+        builder.Services.AddServiceClient<SessionHolders>("edge");
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, EdgeJson.Default));
 
         builder.Services
             .AddSingleton<TurnSpool>()
@@ -67,6 +71,13 @@ internal static class EdgeService
             .AddSingleton<JsonRelay>()
             .AddSingleton<HttpTurnRunner>()
             .AddSingleton<SocketServices>()
+            .AddSingleton<SessionMetrics>()
+            .AddSingleton<SessionRegistry>()
+            .AddSingleton<SessionSockets>()
+            .AddSingleton<SessionTurns>()
+            .AddSingleton<SessionPlaces>()
+            .AddSingleton<SessionForwarding>()
+            .AddSingleton<ForwardedTurnEndpoint>()
             .AddSingleton<ResponsesEndpoint>()
             .AddSingleton<ResponsesSocketEndpoint>()
             .AddSingleton<ModelCatalogue>()
@@ -74,14 +85,16 @@ internal static class EdgeService
             .AddSingleton<AdminForwarding>();
 
         // Stopped in reverse: leases are renewed and owners published until the last row has left the spool.
-        builder.Services.AddHostedSingleton<Drain>().AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>();
+        builder.Services
+            .AddHostedSingleton<Drain>().AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>()
+            .AddHostedSingleton<SessionLeases>().AddHostedSingleton<SessionSweep>();
         return builder;
     }
 
     public static WebApplication MapEdge(this WebApplication app)
     {
         app.UseExceptionHandler(handler => handler.Run(AnswerFaultAsync));
-        app.UseInternalToken();
+        app.UseInternalToken(except: SessionRoutes.Turns);
         app.UseWebSockets();
         app.MapServiceHealth();
         app.MapPost(DrainPath, (Drain drain) =>
@@ -89,6 +102,8 @@ internal static class EdgeService
             drain.Begin();
             return TypedResults.Accepted((string?)null);
         });
+        app.MapPost(SessionRoutes.Turns, (HttpContext context, ForwardedTurnEndpoint turns) => turns.HandleAsync(context));
+        app.MapPost(SessionRoutes.Probe, (ProbeRequest probe, ForwardedTurnEndpoint turns) => turns.Probe(probe));
         EdgeEndpoints.MapEdge(app);
         return app;
     }

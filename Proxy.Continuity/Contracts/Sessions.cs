@@ -40,14 +40,16 @@ internal sealed record FindSessionResponse(string? Address);
 
 /// <summary>
 /// POST <see cref="ContinuityRoutes.WriteSession"/>: 204; 409 when the claim has been superseded; 503 when the store cannot be asked. What is null stays as
-/// it is, but an account other than the record's first takes away the turn state and the response of the old one.
+/// it is, but an account other than the record's first takes away the turn state and the response of the old one. A record that is gone, or was not there yet,
+/// is written anew, as by a renewal.
 /// </summary>
+/// <param name="Address">Where other edges reach the holder.</param>
 /// <param name="KeyId">Whose session it is.</param>
 /// <param name="TurnState">The latest that upstream gave.</param>
 /// <param name="ResponseId">The latest that was completed.</param>
 /// <param name="Stored">Whether upstream keeps that response.</param>
 internal sealed record WriteSessionRequest(
-    SessionClaim Claim, string KeyId, string AccountId, string Domain, string? TurnState = null, string? ResponseId = null, bool Stored = false);
+    SessionClaim Claim, string Address, string KeyId, string AccountId, string Domain, string? TurnState = null, string? ResponseId = null, bool Stored = false);
 
 /// <summary>A claim that goes on, with all that is needed to write its record anew where the store has lost it.</summary>
 internal sealed record RenewedSession(SessionClaim Claim, string Address, string KeyId, string? AccountId, string? Domain);

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using ServiceDefaults.Http;
@@ -12,6 +13,11 @@ namespace Proxy.Edge.Downstream;
 /// </summary>
 internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAlive, TimeProvider time)
 {
+    private const string EventStream = "text/event-stream";
+    private const string Json = "application/json";
+
+    private static readonly HeaderDictionary NoHeaders = [];
+
     private Held? _held;
 
     /// <summary>True when status and headers have left.</summary>
@@ -34,6 +40,19 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         }
     }
 
+    /// <summary>Begins a stream of ours, unless it has begun.</summary>
+    public async Task StartStreamAsync(IHeaderDictionary headers)
+    {
+        if (!HasStarted)
+        {
+            Describe(StatusCodes.Status200OK);
+            Set(headers);
+            context.Response.ContentType = EventStream;
+            context.Response.Headers.CacheControl = "no-cache";
+            await StartAsync();
+        }
+    }
+
     /// <summary>Keeps what upstream answered in case nothing better is to be had: an error as one body, or the last event of a stream.</summary>
     public void Hold(HttpResponseMessage upstream, ReadOnlySpan<byte> bytes, bool isEvent)
     {
@@ -41,6 +60,10 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         HeaderPolicy.CopyDownstream(upstream, headers);
         _held = new Held((int)upstream.StatusCode, headers, bytes.ToArray(), isEvent);
     }
+
+    /// <summary>Keeps what a socket answered, in the form that HTTP has for it.</summary>
+    public void Hold(int status, byte[] bytes, bool isEvent) =>
+        _held = new Held(status, new HeaderDictionary { [HeaderNames.ContentType] = isEvent ? EventStream : Json }, bytes, isEvent);
 
     /// <summary>Gives the client what was held; where that no longer fits into the answer, its meaning.</summary>
     public async Task SurfaceAsync(UpstreamError error)
@@ -53,10 +76,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         if (!HasStarted)
         {
             Describe(held.Status);
-            foreach (var (name, values) in held.Headers)
-            {
-                context.Response.Headers[name] = values;
-            }
+            Set(held.Headers);
             context.Response.ContentLength = held.IsEvent ? null : held.Bytes.Length;
         }
         await Body.WriteAsync(held.Bytes, ClientLeft);
@@ -69,6 +89,16 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         HeaderPolicy.CopyDownstream(upstream, context.Response.Headers);
         context.Response.ContentLength = body.Length;
         await context.Response.Body.WriteAsync(body, ClientLeft);
+    }
+
+    /// <summary>Gives the client a whole body that came over a socket.</summary>
+    public async Task WriteAsync(IHeaderDictionary headers, ReadOnlyMemory<byte> json)
+    {
+        Describe(StatusCodes.Status200OK);
+        Set(headers);
+        context.Response.ContentType = Json;
+        context.Response.ContentLength = json.Length;
+        await context.Response.Body.WriteAsync(json, ClientLeft);
     }
 
     /// <summary>Tells the client an error of ours: as a status, or, in a stream that has begun, as the response's end.</summary>
@@ -88,25 +118,31 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
     }
 
     /// <summary>Awaits something that may take long, with signs of life to the client of a stream in which nothing has shown yet.</summary>
-    public Task<T> KeepAliveAsync<T>(Task<T> work) =>
-        KeepAlive.AwaitAsync(work, keepAlive, time, () => turn.Request.Stream && !turn.HasBegun, ShowLifeAsync);
+    public Task<T> KeepAliveAsync<T>(Task<T> work) => KeepAliveAsync(work, ShowLifeAsync);
 
-    private async Task ShowLifeAsync()
+    /// <summary>The same, where signs of life must not get between what others write.</summary>
+    public Task<T> KeepAliveAsync<T>(Task<T> work, Func<Task> showLife) =>
+        KeepAlive.AwaitAsync(work, keepAlive, time, () => turn.Request.Stream && !turn.HasBegun, showLife);
+
+    /// <summary>Shows the client that its stream is alive.</summary>
+    public async Task ShowLifeAsync()
     {
         try
         {
-            if (!HasStarted)
-            {
-                Describe(StatusCodes.Status200OK);
-                context.Response.ContentType = "text/event-stream";
-                context.Response.Headers.CacheControl = "no-cache";
-                await StartAsync();
-            }
+            await StartStreamAsync(NoHeaders);
             await Body.WriteAsync(turn.IsCodex ? ErrorEvents.SseKeepAlive : ErrorEvents.SseComment, ClientLeft);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
             // The client has left; whatever is awaited ends for that, too.
+        }
+    }
+
+    private void Set(IHeaderDictionary headers)
+    {
+        foreach (var (name, values) in headers)
+        {
+            context.Response.Headers[name] = values;
         }
     }
 

@@ -47,6 +47,9 @@ internal static class Errors
     public static ApiError TooManyQueued { get; } =
         new(Status429TooManyRequests, "rate_limit_exceeded", "Too many turns wait on this lane. Wait for one to end.", ApiError.RateLimit, RetryAfter: Soon);
 
+    public static ApiError SessionsBusy { get; } =
+        new(Status429TooManyRequests, "rate_limit_exceeded", "Too many turns wait for this conversation's connection, or all connections are in use. Wait for one to end.", ApiError.RateLimit, RetryAfter: Soon);
+
     public static ApiError NotFound(string path) => new(Status404NotFound, "unknown_url", $"Unknown request URL: {path}. See /admin/v1 and the README for what is served.");
 
     public static ApiError UpgradeRequired { get; } =
@@ -57,6 +60,12 @@ internal static class Errors
     public static ApiError MissingKey { get; } = new(Status401Unauthorized, "invalid_api_key", "An API key is needed: Authorization: Bearer <key>.", ApiError.Authentication);
 
     public static ApiError InvalidKey { get; } = new(Status401Unauthorized, "invalid_api_key", "The API key is unknown, revoked or expired.", ApiError.Authentication);
+
+    public static ApiError InvalidForward { get; } =
+        new(Status401Unauthorized, "invalid_forward_token", "This endpoint takes turns of other edges only, each once.", ApiError.Authentication);
+
+    /// <summary>The edge that sent it here serves it itself.</summary>
+    public static ApiError Misdirected { get; } = new(Status421MisdirectedRequest, "session_not_held", "This edge does not hold the session.", ApiError.Server);
 
     public static ApiError ForeignOrigin { get; } = new(Status403Forbidden, "origin_not_allowed", "Web pages of other origins may not connect.", ApiError.Permission);
 
@@ -78,6 +87,9 @@ internal static class Errors
         new(Status400BadRequest, "conflicting_owners", $"'{first}' and '{second}' were made by different upstream accounts and cannot be used in one request.");
 
     public static ApiError OwnerLookupFailed { get; } = new(Status502BadGateway, "upstream_unavailable", "Previous response owner lookup failed; retry later.", ApiError.Server);
+
+    public static ApiError SessionLookupFailed { get; } =
+        new(Status502BadGateway, "upstream_unavailable", "Session lookup failed; retry later.", ApiError.Server, RetryAfter: Soon);
 
     public static ApiError OwnerUnavailable { get; } =
         new(Status502BadGateway, "upstream_unavailable", "Previous response owner account is unavailable; retry later.", ApiError.Server);

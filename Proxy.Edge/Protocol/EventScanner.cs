@@ -84,6 +84,30 @@ internal static class EventScanner
         return new EventHead(kind ?? (hasError ? EventKind.Error : EventKind.Other), sequence);
     }
 
+    /// <summary>The type of an event as it is written; empty where there is none, or one that no event has: with escapes, or with line ends.</summary>
+    public static ReadOnlySpan<byte> ReadType(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json, Options);
+            reader.Read();
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (reader.ValueTextEquals("type"u8))
+                {
+                    reader.Read();
+                    return reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped ? reader.ValueSpan : default;
+                }
+                reader.Skip();
+            }
+        }
+        catch (Exception exception) when (IsMalformed(exception))
+        {
+            // Then it has none.
+        }
+        return default;
+    }
+
     /// <summary>The lane a frame belongs to, or null for the default lane.</summary>
     public static string? ReadStreamId(ReadOnlySpan<byte> json)
     {

@@ -16,7 +16,7 @@ internal static class HeaderPolicy
     private static readonly string[] NeverForwarded =
     [
         "authorization", "api-key", "x-api-key", "cookie", "openai-organization", "openai-project", "chatgpt-account-id", "x-openai-account-routing-override",
-        "forwarded", "x-real-ip", InternalToken.Header,
+        "forwarded", "x-real-ip", InternalToken.Header, WireHeaders.Forwarded,
     ];
 
     // Those the request to upstream sets for itself.

@@ -40,6 +40,46 @@ internal static class JsonSplices
     }
 
     /// <summary>
+    /// The value of a field of the object, as it is written; null where there is none.
+    /// <code>{"type":"response.completed","response":{"id":"resp_1"}}, response  ->  {"id":"resp_1"}</code>
+    /// </summary>
+    public static ReadOnlyMemory<byte>? Find(ReadOnlyMemory<byte> json, string field)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json.Span, EventScanner.Options);
+            reader.Read();
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isIt = reader.ValueTextEquals(field);
+                reader.Read();
+                var start = (int)reader.TokenStartIndex;
+                reader.Skip();
+                if (isIt)
+                {
+                    return json[start..(int)reader.BytesConsumed];
+                }
+            }
+        }
+        catch (Exception exception) when (EventScanner.IsMalformed(exception))
+        {
+            // What cannot be read is not there.
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// A request's body as the frame that asks for the same:
+    /// <code>{"model":"m"}  ->  {"type":"response.create","model":"m"}</code>
+    /// </summary>
+    public static byte[] ToFrame(ReadOnlySpan<byte> body)
+    {
+        var rest = body[(body.IndexOf((byte)'{') + 1)..];
+        var isEmpty = rest.TrimStart(" \t\r\n"u8).StartsWith("}"u8);
+        return [.. "{\"type\":\"response.create\""u8, .. isEmpty ? ""u8 : ","u8, .. rest];
+    }
+
+    /// <summary>
     /// The request without reasoning that only the organisation which wrote it can read. A compaction is as unreadable elsewhere, but it is the
     /// history itself: it stays, and upstream says what it thinks of it.
     /// <code>{"input":[{"type":"message"},{"type":"reasoning","encrypted_content":"gAAA"}]}  ->  {"input":[{"type":"message"}]}</code>

@@ -14,6 +14,11 @@ internal static class WireHeaders
     public const string Originator = "originator";
     public const string Beta = "openai-beta";
     public const string AzureKey = "api-key";
+    public const string ModelsEtag = "x-models-etag";
+    public const string ReasoningIncluded = "x-reasoning-included";
+
+    /// <summary>From one edge to another, with a turn that only the other can serve.</summary>
+    public const string Forwarded = "x-continuity-forward";
 }
 
 /// <summary>Types of client frames and upstream events that the edge acts on; all others pass.</summary>
@@ -28,6 +33,9 @@ internal static class WireTypes
     public static ReadOnlySpan<byte> DeltaSuffix => ".delta"u8;
     public static ReadOnlySpan<byte> Metadata => "response.metadata"u8;
     public static ReadOnlySpan<byte> Error => "error"u8;
+
+    /// <summary>Types of events that are about a socket, not about a response on it.</summary>
+    public static bool IsOfConnection(ReadOnlySpan<byte> type) => type.StartsWith("codex."u8) || type.StartsWith("responsesapi."u8);
 }
 
 /// <summary>How a turn reaches us and goes on, as log rows and counters name it.</summary>
@@ -36,6 +44,9 @@ internal static class Surfaces
     public const string WebSocket = "websocket";
     public const string HttpStream = "http_stream";
     public const string HttpJson = "http_json";
+
+    /// <summary>HTTP to us, a session's socket upstream.</summary>
+    public const string HttpSession = "http_bridge";
 }
 
 /// <summary>Where the API is mounted. Everything after the prefix is the same on an account, below its base URL.</summary>

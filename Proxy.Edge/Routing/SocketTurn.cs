@@ -1,3 +1,4 @@
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
@@ -21,7 +22,8 @@ internal sealed class SocketTurn(Turn turn, PooledBody frame) : IDisposable
 }
 
 /// <summary>A turn on an upstream socket, from the sending of its frame until its response has ended there.</summary>
-internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline deadline)
+/// <param name="client">Where its events go.</param>
+internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline deadline, IEventSink client)
 {
     private const int Waiting = 0;
     private const int Created = 1;
@@ -37,6 +39,8 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     public string Lane { get; } = lane;
 
     public AttemptDeadline Deadline { get; } = deadline;
+
+    public IEventSink Client { get; } = client;
 
     /// <summary>The id of the response that this attempt was given.</summary>
     public string? ResponseId { get; set; }

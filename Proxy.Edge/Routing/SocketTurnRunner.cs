@@ -1,3 +1,4 @@
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
@@ -14,6 +15,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     private const int MaxInFlight = 16;
 
     private readonly SemaphoreSlim _inFlight = new(MaxInFlight);
+    private readonly SocketEvents _events = new(client);
     private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds);
     private volatile string? _currentAccountId;
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -105,12 +107,15 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
 
     private async Task RunToEndAsync(SocketTurn turn, TurnDeadline deadline)
     {
-        var (error, signal) = await KeepAliveAsync(turn.Turn, services.Admission.AdmitAsync(turn.Turn, CurrentAccountId, links.Holds, deadline));
+        var (error, signal) = await KeepAliveAsync(turn.Turn, services.Admission.ResolveAsync(turn.Turn, deadline));
         if (error is not null)
         {
             await EndAsync(turn.Turn, error);
             return;
         }
+        signal ??= turn.Turn.Route.Anchor == Anchor.Local && !links.Holds(turn.Turn.Request.PreviousResponseId!)
+            ? new RecoverySignal(SignalKind.AnchorGone)
+            : await KeepAliveAsync(turn.Turn, services.Admission.AdmitAsync(turn.Turn, CurrentAccountId, deadline));
         do
         {
             signal ??= await AttemptAsync(turn, deadline);
@@ -148,14 +153,10 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
             return signal;
         }
         CurrentAccountId = link.Account.Id;
-        var attempt = new SocketAttempt(turn.Turn, turn.Lane, limits);
+        var attempt = new SocketAttempt(turn.Turn, turn.Lane, limits, _events);
         signal = await KeepAliveAsync(turn.Turn, link.RunAsync(attempt, RequestSplices.For(turn.Turn, turn.Frame.Memory)));
         turn.Last = attempt.Turn;
-        // What a socket has forgotten, or will not serve any more, another one may.
-        if (signal?.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.Authentication && turn.Turn.Route.Anchor != Anchor.Local)
-        {
-            link.Retire();
-        }
+        link.RetireAfter(signal, turn.Turn.Route.Anchor);
         return signal;
     }
 

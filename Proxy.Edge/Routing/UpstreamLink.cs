@@ -1,21 +1,28 @@
 using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Routing;
 
 /// <summary>
-/// One upstream socket of a client's socket. Its pump scans each event, finds the turn it belongs to, and sends it on; an error goes to the
-/// turn's own task, which decides what the client is told.
+/// One upstream socket, of a client's socket or of a session. Its pump scans each event, finds the turn it belongs to, and sends it on; an error goes
+/// to the turn's own task, which decides what the client is told.
 /// </summary>
 /// <param name="lane">The only lane it carries, where the account has no lanes of its own; the lane's name is then ours to add and to take away.</param>
-internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client, AdmittedAccount account, string? lane, SocketServices services)
+/// <param name="strays">Where events go that are of no turn, such as telemetry; null drops them.</param>
+/// <param name="drainsAbandoned">
+/// A turn whose client has left runs to its end upstream, heard by nobody, and the socket lives on. Otherwise the socket is cut: it is that client's own.
+/// </param>
+internal sealed class UpstreamLink(
+    MessageSocket upstream, AdmittedAccount account, string? lane, IEventSink? strays, bool drainsAbandoned, SocketServices services)
 {
     private readonly SocketAttempts _attempts = new(lane);
     private readonly LocalIds _localIds = new();
     private volatile bool _isRetired;
     private volatile bool _isClosed;
+    private volatile RecoverySignal? _cutFor;
 
     public AdmittedAccount Account { get; } = account;
 
@@ -61,8 +68,11 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
                 // It has ended just now, and its end is on its way.
                 return await attempt.Ended;
             }
-            Retire();
             var reason = attempt.Deadline.Reason;
+            if (!drainsAbandoned || reason != SignalKind.ClientLeft)
+            {
+                Retire();
+            }
             return new RecoverySignal(reason == SignalKind.NotCreated && wasCreated ? SignalKind.Idle : reason, IsAlone: isAlone);
         }
     }
@@ -76,6 +86,24 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
     {
         _isRetired = true;
         CloseIfDrained();
+    }
+
+    /// <summary>Retires if the way a turn has ended says that another socket may serve what this one will not.</summary>
+    public void RetireAfter(RecoverySignal? signal, Anchor anchor)
+    {
+        // What a socket has forgotten, or will not serve any more, another one may.
+        if (anchor != Anchor.Local && signal?.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.Authentication)
+        {
+            Retire();
+        }
+    }
+
+    /// <summary>Ends the socket, and by the signal all that is on it.</summary>
+    public void Cut(RecoverySignal signal)
+    {
+        _cutFor = signal;
+        _isRetired = true;
+        upstream.Abort();
     }
 
     /// <summary>Relays until the upstream socket ends; then all its turns have ended too.</summary>
@@ -95,7 +123,7 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         finally
         {
             _isClosed = true;
-            _attempts.EndAll(signal);
+            _attempts.EndAll(_cutFor ?? signal);
             upstream.Abort();
             upstream.Dispose();
         }
@@ -147,7 +175,11 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
             services.Telemetry.CountSwallowed("stray");
             return true;
         }
-        return await client.SendAsync(EventOf(message), cancellationToken);
+        else
+        {
+            return strays is null || await strays.SendAsync(head, EventOf(message), cancellationToken);
+        }
+        return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
     }
 
     private async Task<bool> RelayLifecycleAsync(EventHead head, PooledBody message, CancellationToken cancellationToken)
@@ -191,16 +223,22 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
                 return true;
             }
             services.Events.Relay(attempt.Turn, head, message.Span);
-            return await client.SendAsync(EventOf(message), cancellationToken);
+            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
         }
         // A steered response is followed by another one: it ends, its attempt does not.
         var isSteered = facts.IncompleteReason == "steered";
         if (isSteered ? attempt.IsAbandoned : !attempt.TryFinish())
         {
+            attempt.Turn.Observe(facts);
             Remove(attempt);
+            attempt.TryEnd(null);
             return true;
         }
-        await services.Events.EndAsync(attempt.Turn, head, facts);
+        if (!await services.Events.EndAsync(attempt.Turn, head, facts))
+        {
+            Cut(new RecoverySignal(SignalKind.SessionLost));
+            return true;
+        }
         if (!attempt.Turn.Request.Store && facts.Id is { } id)
         {
             _localIds.Add(id);
@@ -213,12 +251,12 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
                 services.Journal.End(successor, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
             }
             attempt.Deadline.Progress();
-            return await client.SendAsync(EventOf(message), cancellationToken);
+            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
         }
         Remove(attempt);
         try
         {
-            return await client.SendAsync(EventOf(message), cancellationToken);
+            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
         }
         finally
         {
@@ -234,7 +272,9 @@ internal sealed class UpstreamLink(MessageSocket upstream, MessageSocket client,
         if (attempt.TryFinish())
         {
             attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold, IsAlone: isAlone) { Raw = EventOf(message).ToArray(), Facts = facts });
+            return;
         }
+        attempt.TryEnd(null);
     }
 
     private void Remove(SocketAttempt attempt)

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
-using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Routing;
 
@@ -18,6 +18,7 @@ internal sealed partial class UpstreamLinks(
 {
     private readonly ConcurrentDictionary<(string AccountId, string? Lane), UpstreamLink> _links = new();
     private readonly ConcurrentDictionary<Task, bool> _pumps = new();
+    private readonly SocketEvents _events = new(client);
 
     // Lanes that share an upstream socket must not open one each: ids that live on a socket would be on the wrong one.
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _opening = new(StringComparer.Ordinal);
@@ -87,7 +88,7 @@ internal sealed partial class UpstreamLinks(
                 services.Events.GaveTurnState(turn.Caller, turn.Scope, account, opened.Headers[WireHeaders.TurnState]);
                 return (Link(account, key, socket), null);
             }
-            return (null, SignalOf(opened, turn.Request.StreamId));
+            return (null, RefusedHandshake.Explain(opened, turn.Request.StreamId));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -95,25 +96,11 @@ internal sealed partial class UpstreamLinks(
         }
     }
 
-    // An answer that says what is wrong is as good as an error frame. One that does not, or is not about the turn, is the account's trouble.
-    private static RecoverySignal SignalOf(UpstreamHandshake refused, string? streamId)
-    {
-        if (refused.Status == 0)
-        {
-            return new RecoverySignal(SignalKind.Unreachable);
-        }
-        var error = (ResponseFactsReader.Read(refused.Body).Error ?? UpstreamError.Untold).With(refused.Status, refused.RetryAfter);
-        var isRefusal = refused.Status is >= 400 and < 500 and not StatusCodes.Status426UpgradeRequired;
-        return isRefusal || error.Kind != UpstreamErrorKind.Other
-            ? new RecoverySignal(SignalKind.Rejected, error) { Raw = ErrorEvents.ErrorFrame(Errors.HandshakeRefused(error, refused.Status), streamId) }
-            : new RecoverySignal(SignalKind.Unreachable, error);
-    }
-
     private UpstreamLink? Find((string, string?) key) => _links.TryGetValue(key, out var link) && link.IsOpen ? link : null;
 
     private UpstreamLink Link(AdmittedAccount account, (string, string?) key, MessageSocket socket)
     {
-        var link = new UpstreamLink(socket, client, account, key.Item2, services);
+        var link = new UpstreamLink(socket, account, key.Item2, strays: _events, drainsAbandoned: false, services);
         _links[key] = link;
         var pump = PumpAsync(link, key);
         _pumps.TryAdd(pump, true);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Sessions;
 using Proxy.Edge.Turns.Recovery;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Http;
@@ -11,24 +12,25 @@ namespace Proxy.Edge.Turns;
 /// <summary>
 /// A turn over plain HTTP:
 /// <code>
-/// 1 accept -> 2 resolve -> 3 admit -> 4 send -> 5 answer: an error, one JSON object, or events -> 6 end
-///                             ^------- once more, where the recovery policy says so -------'
+/// 1 accept -> 2 resolve, and find its place -> 3 admit -> 4 send -> 5 answer: an error, one JSON object, or events -> 6 end
+///                 '-> or send on to its session's edge      ^---- once more, where the recovery policy says so ----'
 /// </code>
 /// Whatever happens on the way, the turn ends once and its slot is freed.
 /// </summary>
 internal sealed partial class HttpTurnRunner(
     TurnAdmission admission, TurnRecovery recovery, TurnEvents events, TurnJournal journal, UpstreamHandlers handlers, SseRelay sse, JsonRelay json,
-    Drain drain, IOptions<EdgeOptions> options, TimeProvider time, ILogger<HttpTurnRunner> logger)
+    SessionPlaces places, SessionTurns sessions, SessionForwarding forwarding, Drain drain, IOptions<EdgeOptions> options, TimeProvider time, ILogger<HttpTurnRunner> logger)
 {
     /// <summary>Runs an accepted turn (step 1 is the caller's) to its end.</summary>
     /// <param name="path">Below the account's base URL.</param>
-    public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path)
+    /// <param name="forwardedFor">The session for which another edge has sent it here; it is then not sent on again.</param>
+    public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor = null)
     {
         var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
         using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, drain.Over);
         try
         {
-            await RunToEndAsync(context.Request, answer, turn, body, path, deadline);
+            await RunToEndAsync(context, answer, turn, body, path, forwardedFor, deadline);
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
@@ -41,32 +43,87 @@ internal sealed partial class HttpTurnRunner(
         }
         finally
         {
-            journal.Release(turn);
+            if (!turn.IsDrained)
+            {
+                journal.Release(turn);
+            }
         }
     }
 
-    private async Task RunToEndAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
+    private async Task RunToEndAsync(
+        HttpContext context, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor, TurnDeadline deadline)
     {
-        // :: Steps 2 and 3
-        // An anchor that lives on a socket is not here: this is none.
-        var (error, signal) = await answer.KeepAliveAsync(admission.AdmitAsync(turn, currentAccountId: null, holdsAnchor: _ => false, deadline));
+        // :: Step 2
+        var (error, signal) = await answer.KeepAliveAsync(admission.ResolveAsync(turn, deadline));
         if (error is not null)
         {
             await EndAsync(answer, turn, error);
             return;
         }
-        do
+        var place = signal is null ? await places.FindAsync(turn, path, forwardedFor, deadline.Token) : SessionPlace.Plain;
+        if (ReferenceEquals(place, SessionPlace.Misdirected))
         {
-            // :: Steps 4 and 5
-            signal ??= await AttemptAsync(from, answer, turn, body, path, deadline);
-            // :: Step 6
-            if (signal is null || !await RecoverAsync(answer, turn, signal, deadline))
-            {
-                return;
-            }
-            signal = null;
+            context.Response.Headers[WireHeaders.Forwarded] = "not held";
+            await Errors.Misdirected.WriteAsync(context);
+            return;
         }
-        while (true);
+        if (place.Elsewhere is { } holder)
+        {
+            switch (await forwarding.SendAsync(context, turn, body, holder))
+            {
+                case ForwardOutcome.Served:
+                    turn.Activity?.Dispose();
+                    return;
+                case ForwardOutcome.NotThere:
+                    place = places.WithoutHolder(turn);
+                    break;
+                default:
+                    place = new SessionPlace(Signal: new RecoverySignal(SignalKind.Broken));
+                    break;
+            }
+        }
+        try
+        {
+            // :: Step 3
+            turn.Claim = place.Session?.Lease.Claim;
+            signal ??= place.Signal ?? await answer.KeepAliveAsync(admission.AdmitAsync(turn, place.Session?.Account?.Id, deadline));
+            do
+            {
+                // :: Steps 4 and 5
+                signal ??= await AttemptAsync(context.Request, answer, turn, body, path, place.Session, deadline);
+                // :: Step 6
+                if (signal is null || turn.IsDrained || !await RecoverAsync(answer, turn, signal, deadline))
+                {
+                    return;
+                }
+                signal = null;
+                if (place.Session is { IsLost: true } lost)
+                {
+                    await sessions.LeaveAsync(lost);
+                    place = places.WithoutHolder(turn);
+                    turn.Claim = place.Session?.Lease.Claim;
+                }
+            }
+            while (true);
+        }
+        finally
+        {
+            if (place.Session is { } session && !turn.IsDrained)
+            {
+                await sessions.LeaveAsync(session);
+            }
+        }
+    }
+
+    private Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, Session? session, TurnDeadline deadline)
+    {
+        if (session is not null && turn.Account!.WebSockets)
+        {
+            turn.Claim = session.Lease.Claim;
+            return sessions.AttemptAsync(from, answer, turn, session, body, path, deadline);
+        }
+        turn.Claim = null;
+        return AttemptAsync(from, answer, turn, body, path, deadline);
     }
 
     // Null when the client has its answer.

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
 
@@ -9,16 +10,16 @@ namespace Proxy.Edge.Turns;
 /// meanwhile this edge knows the owner itself, and the log row will tell it too.
 /// </summary>
 internal sealed partial class OwnerPublications(
-    ContinuityClient continuity, OwnerDirectory owners, TurnTelemetry telemetry, TimeProvider time, ILogger<OwnerPublications> logger) : BackgroundService
+    ContinuityClient continuity, OwnerDirectory owners, TurnTelemetry telemetry, IOptions<EdgeOptions> options, TimeProvider time, ILogger<OwnerPublications> logger) : BackgroundService
 {
     private const int MaxPending = 10_000;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<(Task<bool> Attempt, PublishRequest Request)> _pending = Channel.CreateBounded<(Task<bool>, PublishRequest)>(
+    private readonly Channel<(Task<Publication> Attempt, PublishRequest Request)> _pending = Channel.CreateBounded<(Task<Publication>, PublishRequest)>(
         new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
 
     /// <summary>Begins to publish what a turn has minted. The caller awaits the task, with its own bound, in <see cref="WaitAsync"/>.</summary>
-    public Task<bool> Begin(Turn turn, string id)
+    public Task<Publication> Begin(Turn turn, string id)
     {
         var request = RequestFor(turn, id);
         owners.Keep(request.Id, request.Owner, request.Scope);
@@ -38,18 +39,21 @@ internal sealed partial class OwnerPublications(
         Queue(continuity.PublishAsync(request, CancellationToken.None), request);
     }
 
-    /// <summary>Waits for the acknowledgement, so that the client can send a follow-up to any edge; past the bound it comes later.</summary>
-    public async Task WaitAsync(Turn turn, TimeSpan bound)
+    /// <summary>
+    /// Waits for the acknowledgement, so that the client can send a follow-up to any edge; past the bound it comes later. False if the session
+    /// that carries the turn is another edge's by now.
+    /// </summary>
+    public async Task<bool> WaitAsync(Turn turn, TimeSpan bound)
     {
         if (turn.Publication is not { } publication || turn.PublishedId is not { } id)
         {
-            return;
+            return true;
         }
         try
         {
-            if (await publication.WaitAsync(bound, time))
+            if (await publication.WaitAsync(bound, time) is var published && published != Publication.Failed)
             {
-                return;
+                return published == Publication.Done;
             }
         }
         catch (TimeoutException)
@@ -58,9 +62,31 @@ internal sealed partial class OwnerPublications(
         }
         telemetry.CountLatePublication();
         Queue(publication, RequestFor(turn, id));
+        return true;
     }
 
-    private void Queue(Task<bool> attempt, PublishRequest request)
+    /// <summary>
+    /// Writes a completed response as its session's latest; false if the session is another edge's by now. A write that fails or takes too long is let go:
+    /// it only serves where an alias is lost.
+    /// </summary>
+    public async Task<bool> CompleteAsync(Turn turn, string id, TimeSpan bound)
+    {
+        if (turn is not { Claim: { } claim, Account: { } account })
+        {
+            return true;
+        }
+        var request = new WriteSessionRequest(claim, options.Value.AdvertisedAddress, turn.Caller.KeyId, account.Id, account.Domain, ResponseId: id, Stored: turn.Request.Store);
+        try
+        {
+            return await continuity.WriteSessionAsync(request, CancellationToken.None).WaitAsync(bound, time) != Publication.Superseded;
+        }
+        catch (TimeoutException)
+        {
+            return true;
+        }
+    }
+
+    private void Queue(Task<Publication> attempt, PublishRequest request)
     {
         if (!_pending.Writer.TryWrite((attempt, request)))
         {
@@ -73,7 +99,7 @@ internal sealed partial class OwnerPublications(
         await foreach (var (attempt, request) in _pending.Reader.ReadAllAsync(stoppingToken))
         {
             var published = await attempt;
-            while (!published)
+            while (published == Publication.Failed)
             {
                 await Task.Delay(Pause, time, stoppingToken);
                 published = await continuity.PublishAsync(request, stoppingToken);
@@ -83,9 +109,10 @@ internal sealed partial class OwnerPublications(
 
     private static PublishRequest RequestFor(Turn turn, string id) => new(
         new OwnedId(turn.MintedKind, id),
-        new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, turn.Request.Store, turn.Activity?.Id),
+        new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, turn.Request.Store, turn.Activity?.Id, turn.Claim?.Session),
         // What a turn demands says nothing of where the conversation lives.
-        turn.Route.Domain is null || turn.Route.OnlyEncrypted ? turn.Scope.Key : null);
+        turn.Route.Domain is null || turn.Route.OnlyEncrypted ? turn.Scope.Key : null,
+        turn.Claim);
 
     [LoggerMessage(410, LogLevel.Error, "Too many owners wait to be published; one is known to this edge and the log only")]
     private partial void LogDropped();

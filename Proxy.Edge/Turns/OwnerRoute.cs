@@ -12,8 +12,9 @@ namespace Proxy.Edge.Turns;
 /// <param name="TraceParent">The turn that minted the anchor.</param>
 /// <param name="Anchor">What is known of the turn's anchor.</param>
 /// <param name="OnlyEncrypted">The domain is demanded by nothing but encrypted content, which no other can read.</param>
+/// <param name="Session">The session on which the anchor was made.</param>
 internal sealed record OwnerRoute(
-    string? Domain, string? PreferredAccountId, string Source, string? TraceParent, Anchor Anchor = Anchor.None, bool OnlyEncrypted = false)
+    string? Domain, string? PreferredAccountId, string Source, string? TraceParent, Anchor Anchor = Anchor.None, bool OnlyEncrypted = false, string? Session = null)
 {
     /// <summary>
     /// The route by the owners of all ids a turn names. An id of another key does not exist for this one. An id of which nothing
@@ -47,7 +48,8 @@ internal sealed record OwnerRoute(
             { Stored: true } => Anchor.Stored,
             _ => Anchor.Local,
         } : Anchor.None;
-        return (new OwnerRoute(first?.Owner?.Domain, first?.Owner?.AccountId ?? scopeAccountId, source, first?.Owner?.TraceParent, anchor), null);
+        return (new OwnerRoute(first?.Owner?.Domain, first?.Owner?.AccountId ?? scopeAccountId, source, first?.Owner?.TraceParent, anchor,
+            Session: anchor == Anchor.Local ? owners[0].Owner?.Session : null), null);
     }
 
     /// <summary>What the caller is told of an id that does not exist for it.</summary>

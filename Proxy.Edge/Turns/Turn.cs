@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Callers;
+using Proxy.Edge.Clients;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
 using ServiceDefaults.Http;
@@ -35,7 +36,11 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
 
     public TurnScope Scope { get; } = scope;
 
-    public string Surface { get; } = surface;
+    /// <summary>One of <see cref="Surfaces"/>: how it goes on may depend on the account it is given.</summary>
+    public string Surface => Claim is null ? surface : Surfaces.HttpSession;
+
+    /// <summary>The edge's claim on the session that carries it; null while none does.</summary>
+    public SessionClaim? Claim { get; set; }
 
     /// <summary>What an id in the answer names: a response, unless the route makes something else.</summary>
     public string MintedKind { get; init; } = OwnedKinds.Response;
@@ -57,6 +62,9 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
 
     /// <summary>The domain that gave the turn state it carries; null where that is not known, or there is none.</summary>
     public string? TurnStateDomain { get; set; }
+
+    /// <summary>The session that gave the turn state it carries.</summary>
+    public string? TurnStateSession { get; set; }
 
     /// <summary>The domain that can read the encrypted content it carries; null where that is not known.</summary>
     public string? EncryptedIn { get; set; }
@@ -85,8 +93,8 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>The id whose owner is being published.</summary>
     public string? PublishedId { get; set; }
 
-    /// <summary>Running since <c>response.created</c>; true when the owner is kept.</summary>
-    public Task<bool>? Publication { get; set; }
+    /// <summary>Running since <c>response.created</c>.</summary>
+    public Task<Publication>? Publication { get; set; }
 
     /// <summary>The highest sequence number relayed; synthetic events go on from it.</summary>
     public long LastSequence { get; private set; } = -1;
@@ -119,6 +127,9 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
             return reason is null ? $"owner={Route.Source}; replays={Replays}" : $"owner={Route.Source}; replays={Replays}; reason={reason}";
         }
     }
+
+    /// <summary>True once its client has left and its session drains it: who drains it ends it.</summary>
+    public bool IsDrained { get; set; }
 
     /// <summary>True once upstream has refused it in so many words.</summary>
     public bool WasRejected { get; set; }

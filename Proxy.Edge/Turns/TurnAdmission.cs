@@ -20,11 +20,9 @@ internal sealed partial class TurnAdmission(
     // No account is of this domain: a turn state of another key goes nowhere.
     private const string ForeignDomain = "";
 
-    /// <summary>Resolves and admits; on success the turn holds a slot and is journaled, and both are null.</summary>
-    /// <param name="currentAccountId">The account whose socket the client is on already: preferred where nothing is demanded.</param>
-    /// <param name="holdsAnchor">Whether an anchor that lives on a socket lives on one that is at hand.</param>
+    /// <summary>Step 2: finds where the turn must or would rather go; both are null when that is known.</summary>
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
-    public async Task<(ApiError? Error, RecoverySignal? Signal)> AdmitAsync(Turn turn, string? currentAccountId, Predicate<string> holdsAnchor, TurnDeadline deadline)
+    public async Task<(ApiError? Error, RecoverySignal? Signal)> ResolveAsync(Turn turn, TurnDeadline deadline)
     {
         turn.Activity = telemetry.Begin(turn);
         if (journal.IsFull)
@@ -36,13 +34,16 @@ internal sealed partial class TurnAdmission(
         {
             return error is null ? (null, new RecoverySignal(SignalKind.LookupFailed)) : (error, null);
         }
-        if (route.Anchor == Anchor.Local && !holdsAnchor(turn.Request.PreviousResponseId!))
-        {
-            return (null, new RecoverySignal(SignalKind.AnchorGone));
-        }
-        var request = RequestFor(turn) with { PreferredAccountId = route.Domain is null ? currentAccountId ?? route.PreferredAccountId : route.PreferredAccountId };
-        return (null, await LeaseAsync(turn, request, deadline));
+        return (null, null);
     }
+
+    /// <summary>Step 3; on success the turn holds a slot and is journaled.</summary>
+    /// <param name="currentAccountId">The account on whose socket the conversation is already: preferred where nothing is demanded.</param>
+    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
+    public Task<RecoverySignal?> AdmitAsync(Turn turn, string? currentAccountId, TurnDeadline deadline) => LeaseAsync(turn, RequestFor(turn) with
+    {
+        PreferredAccountId = turn.Route.Domain is null ? currentAccountId ?? turn.Route.PreferredAccountId : turn.Route.PreferredAccountId,
+    }, deadline);
 
     /// <summary>Moves the turn's slot to where it is to be sent once more; null on success.</summary>
     /// <param name="failedAccountId">The account that is not to have it again.</param>
@@ -78,6 +79,7 @@ internal sealed partial class TurnAdmission(
             telemetry.CountResolution(turn, "none", "foreign");
             return (null, error);
         }
+        turn.TurnStateSession = state?.Owner?.Session;
         turn.TurnStateDomain = state is { Outcome: OwnerOutcome.Foreign } ? ForeignDomain : state?.Owner?.Domain;
         turn.EncryptedIn = turn.Request.HasEncryptedContent ? route.Domain ?? turn.TurnStateDomain ?? resolved.ScopeDomain : null;
         if (route.Domain is null && turn.EncryptedIn is { } readable && !MayDropReasoning(turn))

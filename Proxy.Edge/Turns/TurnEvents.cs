@@ -26,29 +26,39 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         }
         else if (head.Kind == EventKind.Metadata)
         {
-            GaveTurnState(turn.Caller, turn.Scope, turn.Account!, EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)));
+            GaveTurnState(turn.Caller, turn.Scope, turn.Account!, EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)), turn.Claim?.Session);
         }
     }
 
     /// <summary>A prewarm that was sent once more was created again: its owner is published, and the client is not told a second time.</summary>
     public void Recreated(Turn turn, in ResponseFacts facts) => Minted(turn, facts);
 
-    /// <summary>Upstream gave the client a turn state: it must not go to another domain.</summary>
-    public void GaveTurnState(Caller caller, TurnScope scope, AdmittedAccount account, string? turnState)
+    /// <summary>Upstream gave the client a turn state: it must not go to another domain, and leads back to the session it came from.</summary>
+    public void GaveTurnState(Caller caller, TurnScope scope, AdmittedAccount account, string? turnState, string? session = null)
     {
         if (!string.IsNullOrWhiteSpace(turnState))
         {
-            publications.Publish(new OwnedId(OwnedKinds.TurnState, turnState.Trim()), new OwnerRecord(caller.KeyId, account.Id, account.Domain, scope.SessionId, Stored: true, null));
+            publications.Publish(new OwnedId(OwnedKinds.TurnState, turnState.Trim()), new OwnerRecord(caller.KeyId, account.Id, account.Domain, scope.SessionId, Stored: true, null, session));
         }
     }
 
-    /// <summary>To be awaited with a terminal event in hand, before it is sent on.</summary>
-    public async Task EndAsync(Turn turn, EventHead head, ResponseFacts facts)
+    /// <summary>
+    /// To be awaited with a terminal event in hand, before it is sent on. False if it must not be: another edge has claimed the turn's session, and the
+    /// turn has not ended yet.
+    /// </summary>
+    public async Task<bool> EndAsync(Turn turn, EventHead head, ResponseFacts facts)
     {
         turn.Observe(head, time.GetTimestamp());
         Minted(turn, facts);
-        await publications.WaitAsync(turn, _publicationWait);
+        var completed = facts.Id is { } id && StatusOf(head.Kind, facts) is TurnStatus.Success or TurnStatus.Incomplete
+            ? publications.CompleteAsync(turn, id, _publicationWait)
+            : Task.FromResult(true);
+        if (!await publications.WaitAsync(turn, _publicationWait) || !await completed)
+        {
+            return false;
+        }
         journal.End(turn, StatusOf(head.Kind, facts), StatusCodes.Status200OK);
+        return true;
     }
 
     /// <summary>To be awaited with a whole JSON answer in hand, before it is sent on.</summary>

@@ -16,6 +16,10 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     /// <summary>True when no turn can be logged and so none may begin.</summary>
     public bool IsFull => spool.IsFull;
 
+    /// <summary>Accepts a turn that another edge has accepted already, and could not serve: it stays the same turn.</summary>
+    public Turn Accept(Guid id, DateTimeOffset acceptedAt, TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, bool isCodex) =>
+        new(id, acceptedAt, time.GetTimestamp(), request, caller, scope, surface) { RequestBytes = requestBytes, IsCodex = isCodex };
+
     /// <summary>Accepts a turn.</summary>
     public Turn Accept(TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, string mintedKind = OwnedKinds.Response, bool isCodex = false)
     {
@@ -101,7 +105,7 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
             usage?.Input, usage?.CachedInput, usage?.Output, usage?.Reasoning, usage?.Total, isEstimated,
             turn.FirstEventTimestamp is { } first ? time.GetElapsedTime(turn.AcceptedTimestamp, first).TotalMilliseconds : null,
             time.GetElapsedTime(turn.AcceptedTimestamp).TotalMilliseconds,
-            options.Value.Id, turn.Activity?.Id, turn.Continuity);
+            options.Value.Id, turn.Activity?.Id, turn.Continuity, turn.Claim?.Session);
     }
 
     private static (TokenUsage? Usage, bool IsEstimated) UsageOf(Turn turn, string status)

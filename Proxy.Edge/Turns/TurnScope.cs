@@ -8,6 +8,13 @@ namespace Proxy.Edge.Turns;
 /// <param name="TurnState">What upstream gave the client to send along; it is worth something in the domain that gave it only.</param>
 internal sealed record TurnScope(string? Key, string? SessionId, string? TurnState = null)
 {
+    // The kinds of names, as keys begin with them.
+    public const string State = "state";
+    public const string Thread = "thread";
+    public const string Session = "session";
+    public const string Conversation = "conversation";
+    public const string Cache = "cache";
+
     /// <summary>
     /// The turn state names one thread on one machine. Thread before session: sub-agents share their parent's session and cache key but run on
     /// threads of their own. The prompt cache key is the weakest: unrelated conversations may share it.
@@ -17,15 +24,15 @@ internal sealed record TurnScope(string? Key, string? SessionId, string? TurnSta
         var turnState = NameOf(headers[WireHeaders.TurnState]) ?? NameOf(request.TurnState);
         ReadOnlySpan<(string Kind, string? Value)> names =
         [
-            ("state", turnState),
-            ("thread", headers[WireHeaders.ThreadId]),
-            ("thread", request.ThreadId),
-            ("session", headers[WireHeaders.SessionId]),
-            ("session", headers[WireHeaders.LegacySessionId]),
-            ("session", request.SessionId),
-            ("session", headers[WireHeaders.CodexSessionId]),
-            ("conversation", headers[WireHeaders.CodexConversationId]),
-            ("cache", request.PromptCacheKey),
+            (State, turnState),
+            (Thread, headers[WireHeaders.ThreadId]),
+            (Thread, request.ThreadId),
+            (Session, headers[WireHeaders.SessionId]),
+            (Session, headers[WireHeaders.LegacySessionId]),
+            (Session, request.SessionId),
+            (Session, headers[WireHeaders.CodexSessionId]),
+            (Conversation, headers[WireHeaders.CodexConversationId]),
+            (Cache, request.PromptCacheKey),
         ];
         foreach (var (kind, value) in names)
         {

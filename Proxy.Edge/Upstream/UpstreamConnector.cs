@@ -26,8 +26,10 @@ internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<Edge
 
     /// <summary>Connects to <c>/responses</c> of the account with the client's handshake headers.</summary>
     /// <param name="dropsTurnState">The client's turn state was given by another domain.</param>
+    /// <param name="except">More headers that stay here.</param>
     /// <exception cref="OperationCanceledException">Canceled.</exception>
-    public async Task<UpstreamHandshake> ConnectAsync(AdmittedAccount account, string path, HttpRequest from, bool dropsTurnState, CancellationToken cancellationToken)
+    public async Task<UpstreamHandshake> ConnectAsync(
+        AdmittedAccount account, string path, HttpRequest from, bool dropsTurnState, CancellationToken cancellationToken, params string[] except)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, UpstreamRequests.AddressOf(account, path, from.QueryString))
         {
@@ -35,7 +37,7 @@ internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<Edge
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
         // The body of a refusal is read.
-        HeaderPolicy.CopyUpstream(from.Headers, request, dropsTurnState ? ["accept-encoding", WireHeaders.TurnState] : ["accept-encoding"]);
+        HeaderPolicy.CopyUpstream(from.Headers, request, [.. except, "accept-encoding", .. dropsTurnState ? [WireHeaders.TurnState] : Array.Empty<string>()]);
         UpstreamRequests.Authenticate(request.Headers, account);
         // RFC 6455 section 4.1. No extension is offered: frames are scanned as they are.
         request.Headers.TryAddWithoutValidation("Connection", "Upgrade");

@@ -28,11 +28,12 @@ public static class InternalToken
     /// Answers 401 to callers of <c>/internal</c> without the token. A guard on the path instead of on each endpoint:
     /// a route that someone adds later is guarded too.
     /// </summary>
-    public static void UseInternalToken(this WebApplication app)
+    /// <param name="except">A path whose requests prove in another way that they come from a service of this system.</param>
+    public static void UseInternalToken(this WebApplication app, string? except = null)
     {
         // Read with the first request: by then the options have been validated, all of them together.
         var expected = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<InternalOptions>>().Value.Token));
-        app.UseGuard("/internal", context => expected.Value.Matches(context.Request.Headers[Header]),
+        app.UseGuard("/internal", context => (except is not null && context.Request.Path == except) || expected.Value.Matches(context.Request.Headers[Header]),
             new ApiError(StatusCodes.Status401Unauthorized, "invalid_internal_token", "This endpoint is internal.", ApiError.Authentication));
     }
 

@@ -23,6 +23,9 @@ internal static class RecoveryPolicy
         SignalKind.NotCreated => NotCreated(facts, settings),
         SignalKind.AnchorGone => DeadAnchor(facts, settings, "anchor_gone"),
         SignalKind.Refused => Refused(facts, signal, settings, now),
+        SignalKind.SessionLost => Answer("session_lost", Cut(facts, null)),
+        SignalKind.SessionUnknown => Answer("session_lookup_failed", Errors.SessionLookupFailed),
+        SignalKind.SessionsBusy => Answer("sessions_busy", Errors.SessionsBusy),
         SignalKind.LookupFailed => Answer("owner_lookup_failed", Errors.OwnerLookupFailed),
         // Rule 12: none of these says anything about the account.
         SignalKind.Idle => Answer("idle", Errors.StreamIdle),
@@ -94,10 +97,14 @@ internal static class RecoveryPolicy
         var isVerdict = closeCode is 1002 or 1003 or 1007 or 1008 or 1009;
         if (isVerdict && facts is { Phase: < TurnPhase.Created, IsAlone: true })
         {
-            return Answer("frame_refused", closeCode == 1009 ? Errors.FrameTooLarge : Errors.SocketCut(closeCode));
+            return Answer("frame_refused", closeCode == 1009 ? Errors.FrameTooLarge : Cut(facts, closeCode));
         }
-        return !isVerdict && MayRunTwice(facts, settings) ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous") : Answer("cut", Errors.SocketCut(closeCode));
+        return !isVerdict && MayRunTwice(facts, settings) ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous") : Answer("cut", Cut(facts, closeCode));
     }
+
+    // Over HTTP clients send again by themselves what they are not told to keep: upstream may have run it.
+    private static ApiError Cut(in TurnFacts facts, int? closeCode) =>
+        facts.OnSession ? Errors.SocketCut(closeCode) with { ShouldRetry = false } : Errors.SocketCut(closeCode);
 
     private static RecoveryDecision NotCreated(in TurnFacts facts, RecoverySettings settings) =>
         facts.OverWebSocket && MayRunTwice(facts, settings)
@@ -158,7 +165,8 @@ internal static class RecoveryPolicy
         {
             NotFoundContract.Masked => false,
             NotFoundContract.Canonical => true,
-            _ => facts.RejectedBefore || (facts.OverWebSocket && facts.IsNativeCodex),
+            // Of an anchor that lived on a session it is certain: asked to retry, an HTTP client would only lose time.
+            _ => facts.RejectedBefore || (facts.OverWebSocket && facts.IsNativeCodex) || (facts.OnSession && facts.Anchor == Anchor.Local),
         };
         return isTold
             ? new RecoveryDecision(RecoveryAction.Canonical, reason, Errors.PreviousResponseNotFound(facts.Demand?.Id ?? ""))

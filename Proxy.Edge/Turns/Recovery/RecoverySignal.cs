@@ -33,6 +33,15 @@ internal enum SignalKind
     /// <summary>The turn lost its slot.</summary>
     LeaseLost,
 
+    /// <summary>Another edge has claimed the turn's session.</summary>
+    SessionLost,
+
+    /// <summary>Whose the turn's session is could not be asked, and it is not to be served by two edges.</summary>
+    SessionUnknown,
+
+    /// <summary>Too many turns wait for the session, or for any.</summary>
+    SessionsBusy,
+
     /// <summary>The socket on which the anchor lived is gone.</summary>
     AnchorGone,
 

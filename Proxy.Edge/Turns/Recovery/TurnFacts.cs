@@ -35,6 +35,7 @@ internal enum TurnPhase
 }
 
 /// <summary>All that a decision about a turn depends on, but for what has just happened to it.</summary>
+/// <param name="OverWebSocket">Upstream is reached over a socket: a client's own, or a session's.</param>
 /// <param name="Demand">The first id the turn names, its anchor before all others; null if it names none.</param>
 /// <param name="HasDomain">It must stay in the ownership domain of what it names.</param>
 /// <param name="NamesConversation">It changes a conversation: running it twice would change it twice.</param>
@@ -44,6 +45,7 @@ internal enum TurnPhase
 /// <param name="CredentialRefreshed">Its account's credential was read anew and is the refused one.</param>
 /// <param name="RejectedBefore">This key was told within the last minutes that this anchor does not work.</param>
 /// <param name="TimeLeft">Until its deadline.</param>
+/// <param name="OnSession">The client speaks HTTP, and the socket is a session's; or one was on which its anchor lived.</param>
 internal readonly record struct TurnFacts(
     bool OverWebSocket = false,
     bool IsNativeCodex = false,
@@ -59,7 +61,8 @@ internal readonly record struct TurnFacts(
     bool CredentialRefreshed = false,
     bool RejectedBefore = false,
     TimeSpan TimeLeft = default,
-    string? Model = null)
+    string? Model = null,
+    bool OnSession = false)
 {
     /// <summary>True if running it twice would fork or double what it continues.</summary>
     public bool IsFollowUp => Anchor != Anchor.None || NamesConversation;

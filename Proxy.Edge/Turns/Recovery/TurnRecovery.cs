@@ -67,7 +67,8 @@ internal sealed partial class TurnRecovery(
     private RecoveryDecision Decide(in TurnFacts facts, RecoverySignal signal) => RecoveryPolicy.Decide(facts, signal, _settings, time.GetUtcNow());
 
     private static TurnFacts FactsOf(Turn turn, RecoverySignal signal, TurnDeadline deadline) => new(
-        OverWebSocket: turn.Surface == Surfaces.WebSocket,
+        OverWebSocket: turn.Surface is Surfaces.WebSocket or Surfaces.HttpSession,
+        OnSession: turn.Surface == Surfaces.HttpSession || turn.Route.Session is not null,
         IsNativeCodex: turn.IsCodex,
         Anchor: turn.Route.Anchor,
         Demand: OwnerRoute.DemandsOf(turn.Request) is [var first, ..] ? first : null,
@@ -117,7 +118,8 @@ internal sealed partial class TurnRecovery(
     {
         turn.Reason = decision.Reason;
         if (decision.Action is RecoveryAction.Mask or RecoveryAction.Canonical
-            || ReferenceEquals(decision.Tell, Errors.OwnerUnavailable) || ReferenceEquals(decision.Tell, Errors.OwnerLookupFailed))
+            || ReferenceEquals(decision.Tell, Errors.OwnerUnavailable) || ReferenceEquals(decision.Tell, Errors.OwnerLookupFailed)
+            || ReferenceEquals(decision.Tell, Errors.SessionLookupFailed))
         {
             telemetry.CountFailClosed(turn, decision.Reason);
             LogFailClosed(turn.Surface, decision.Reason, LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId), (signal.First ?? signal).Error?.Reason);

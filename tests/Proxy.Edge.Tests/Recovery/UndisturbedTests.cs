@@ -79,11 +79,11 @@ public sealed class UndisturbedTests
     [Fact]
     public void An_end_and_an_abandonment_exclude_each_other()
     {
-        var abandoned = new SocketAttempt(null!, "", null!);
+        var abandoned = new SocketAttempt(null!, "", null!, null!);
         Assert.True(abandoned.TryAbandon(out var wasCreated));
         Assert.Equal((false, false, false, true), (wasCreated, abandoned.TryCreate(), abandoned.TryFinish(), abandoned.IsAbandoned));
 
-        var finished = new SocketAttempt(null!, "", null!);
+        var finished = new SocketAttempt(null!, "", null!, null!);
         Assert.True(finished.TryCreate());
         Assert.True(finished.TryFinish());
         Assert.False(finished.TryAbandon(out _));

@@ -25,11 +25,12 @@ public sealed class RecoveryPolicyPropertyTests
         from refreshed in Gen.Bool
         from rejectedBefore in Gen.Bool
         from left in OneOf(0, 100, 1_000, 60_000)
+        from onSession in Gen.Bool
         select new TurnFacts(
             overWebSocket, isCodex, anchor,
             anchor != Anchor.None ? new OwnedId(OwnedKinds.Response, "resp_1") : namesConversation ? new OwnedId(OwnedKinds.Conversation, "conv_1") : null,
             hasDomain, namesConversation, onlyEncrypted && anchor == Anchor.None && !namesConversation, phase, isPrewarm, isAlone, replays, refreshed, rejectedBefore,
-            TimeSpan.FromMilliseconds(left), "gpt-5.6");
+            TimeSpan.FromMilliseconds(left), "gpt-5.6", onSession);
 
     private static readonly Gen<UpstreamError?> Error = Gen.Select(
         OneOf<int?>(null, 400, 401, 404, 429, 500, 503),
@@ -115,7 +116,7 @@ public sealed class RecoveryPolicyPropertyTests
         {
             NotFoundContract.Masked => decision.Action == RecoveryAction.Mask,
             NotFoundContract.Canonical => decision.Action == RecoveryAction.Canonical,
-            _ => decision.Action == (facts.RejectedBefore || facts is { IsNativeCodex: true, OverWebSocket: true } ? RecoveryAction.Canonical : RecoveryAction.Mask),
+            _ => decision.Action == (facts.RejectedBefore || facts is { IsNativeCodex: true, OverWebSocket: true } or { OnSession: true, Anchor: Anchor.Local } ? RecoveryAction.Canonical : RecoveryAction.Mask),
         });
 
     private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);

@@ -1,0 +1,122 @@
+using Microsoft.Extensions.Options;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
+
+namespace Proxy.Edge.Sessions;
+
+/// <summary>Where a turn over HTTP is to run.</summary>
+/// <param name="Session">In use, until the turn is done.</param>
+/// <param name="Elsewhere">Another edge holds it.</param>
+/// <param name="Signal">Nowhere.</param>
+internal sealed record SessionPlace(Session? Session = null, SessionHolder? Elsewhere = null, RecoverySignal? Signal = null)
+{
+    /// <summary>Over plain HTTP.</summary>
+    public static SessionPlace Plain { get; } = new();
+
+    /// <summary>Not here, where another edge has sent it.</summary>
+    public static SessionPlace Misdirected { get; } = new();
+
+    /// <summary>The socket on which its anchor lived is gone.</summary>
+    public static SessionPlace AnchorGone { get; } = new(Signal: new RecoverySignal(SignalKind.AnchorGone));
+}
+
+/// <summary>
+/// Finds the place of a turn: on the session that made its anchor, or else on its scope's, here or on another edge. A turn without an anchor needs no socket
+/// of old: where its scope's holder is gone or silent it runs beside, and the scope is claimed when the lease allows.
+/// </summary>
+internal sealed class SessionPlaces(
+    SessionRegistry registry, ContinuityClient continuity, SessionHolders holders, Drain drain, IOptions<EdgeOptions> edge, IOptions<SessionsOptions> options)
+{
+    private const string Path = "/responses";
+
+    /// <param name="path">Below an account's base URL.</param>
+    /// <param name="forwardedFor">The session for which another edge has sent the turn here.</param>
+    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
+    public async ValueTask<SessionPlace> FindAsync(Turn turn, string path, string? forwardedFor, CancellationToken cancellationToken)
+    {
+        // A body that names a type would be a frame of its own making.
+        var isCarried = options.Value.Mode == SessionsMode.Auto && path == Path && !turn.Request.Background && turn.Request.Type is null;
+        if (turn.Route.Anchor == Anchor.Local)
+        {
+            return isCarried && turn.Route.Session is { } home ? await OfAnchorAsync(turn.Request.PreviousResponseId!, home, forwardedFor, cancellationToken) : SessionPlace.AnchorGone;
+        }
+        // What upstream stores can be continued from anywhere.
+        return isCarried && !turn.Request.Store && KeyOf(turn) is { } key ? await OfScopeAsync(turn, key, forwardedFor, cancellationToken) : SessionPlace.Plain;
+    }
+
+    /// <summary>The place of a turn whose session is not where it was thought to be, or not any more.</summary>
+    public SessionPlace WithoutHolder(Turn turn) =>
+        turn.Route.Anchor == Anchor.Local ? SessionPlace.AnchorGone : new SessionPlace(registry.OpenBeside(KeyOf(turn)!, turn.Caller.KeyId));
+
+    private static SessionKey? KeyOf(Turn turn) =>
+        turn.TurnStateSession is { } given ? new SessionKey(given, ScopeStrength.Hard) : SessionKey.Of(turn.Caller.KeyId, turn.Scope);
+
+    private async Task<SessionPlace> OfAnchorAsync(string anchor, string name, string? forwardedFor, CancellationToken cancellationToken)
+    {
+        if (registry.TryUse(name) is { } session)
+        {
+            return new SessionPlace(session);
+        }
+        if (forwardedFor is not null)
+        {
+            return SessionPlace.Misdirected;
+        }
+        if (await continuity.FindSessionAsync(name, cancellationToken) is not { } found)
+        {
+            return new SessionPlace(Signal: new RecoverySignal(SignalKind.LookupFailed));
+        }
+        return found.Address is { } address && await HoldsAsync(address, name, anchor, cancellationToken)
+            ? new SessionPlace(Elsewhere: new SessionHolder(address, name))
+            : SessionPlace.AnchorGone;
+    }
+
+    private async Task<SessionPlace> OfScopeAsync(Turn turn, SessionKey key, string? forwardedFor, CancellationToken cancellationToken)
+    {
+        if ((registry.TryUse(key.Name) ?? registry.TryUseBeside(key)) is { } session)
+        {
+            return new SessionPlace(session);
+        }
+        if (forwardedFor is not null)
+        {
+            return SessionPlace.Misdirected;
+        }
+        if (drain.Begun.IsCancellationRequested)
+        {
+            // A socket that is opened now does not live long enough for a follow-up.
+            return SessionPlace.Plain;
+        }
+        if (key.Strength == ScopeStrength.Soft)
+        {
+            return WithoutHolder(turn);
+        }
+        var (opened, heldAt, isKnown) = await AskAsync(turn, key, cancellationToken);
+        if (opened is not null)
+        {
+            return new SessionPlace(opened);
+        }
+        if (!isKnown && key.Strength == ScopeStrength.Hard)
+        {
+            return drain.Begun.IsCancellationRequested ? SessionPlace.Plain : new SessionPlace(Signal: new RecoverySignal(SignalKind.SessionUnknown));
+        }
+        return heldAt is not null && await HoldsAsync(heldAt, key.Name, anchor: null, cancellationToken)
+            ? new SessionPlace(Elsewhere: new SessionHolder(heldAt, key.Name))
+            : WithoutHolder(turn);
+    }
+
+    private async Task<(Session? Session, string? HeldAt, bool IsKnown)> AskAsync(Turn turn, SessionKey key, CancellationToken cancellationToken)
+    {
+        if (key.IsBeside)
+        {
+            // Another edge made the name, and nobody but it can claim it.
+            var found = await continuity.FindSessionAsync(key.Name, cancellationToken);
+            return (null, found?.Address, found is not null);
+        }
+        var answer = await registry.OpenAsync(key, turn.Caller.KeyId, cancellationToken);
+        return (answer?.Session, answer?.HeldAt, answer is not null);
+    }
+
+    private async Task<bool> HoldsAsync(string address, string name, string? anchor, CancellationToken cancellationToken) =>
+        address.Length > 0 && address != edge.Value.AdvertisedAddress && await holders.HoldsAsync(address, name, anchor, cancellationToken);
+}

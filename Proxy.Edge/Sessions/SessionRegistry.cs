@@ -1,0 +1,166 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Options;
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Lifecycle;
+
+namespace Proxy.Edge.Sessions;
+
+/// <summary>How the opening of a session ended.</summary>
+/// <param name="Session">In use, until the caller leaves it; null if another edge holds it.</param>
+/// <param name="HeldAt">Where that edge is.</param>
+internal sealed record OpenedSession(Session? Session, string? HeldAt = null);
+
+/// <summary>
+/// The sessions that this edge holds. Opening one is a single flight for each name and waits for nothing but its own claim; what is under way ends by its
+/// own bound, whoever leaves meanwhile.
+/// </summary>
+internal sealed class SessionRegistry(
+    ContinuityClient continuity, SessionMetrics metrics, Drain drain, IOptions<EdgeOptions> options, TimeProvider time)
+{
+    // While a scope that another edge has claimed is served beside it: how often that edge is asked after.
+    private static readonly TimeSpan ClaimPause = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, Session> _sessions = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Session> _besides = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<Task<OpenedSession?>>> _opening = new(StringComparer.Ordinal);
+
+    public IEnumerable<Session> All => _sessions.Values;
+
+    public int Count => _sessions.Count;
+
+    /// <summary>The session by its name, in use; null if it is not here.</summary>
+    public Session? TryUse(string name) => _sessions.TryGetValue(name, out var session) && session.TryUse() ? session : null;
+
+    /// <summary>The session that stands in for a scope's own, in use; null if there is none, or if it is time to ask for the scope's own again.</summary>
+    public Session? TryUseBeside(SessionKey key)
+    {
+        if (!_besides.TryGetValue(key.ScopeName, out var session))
+        {
+            return null;
+        }
+        if (key.Strength != ScopeStrength.Soft && time.GetElapsedTime(session.ScopeAsked) > ClaimPause)
+        {
+            session.ScopeAsked = time.GetTimestamp();
+            return null;
+        }
+        return session.TryUse() ? session : null;
+    }
+
+    /// <summary>Claims a session, unless it is here already; null when the store cannot be asked, and when this edge is on its way out.</summary>
+    /// <exception cref="OperationCanceledException">Canceled; what others wait for too goes on.</exception>
+    public async Task<OpenedSession?> OpenAsync(SessionKey key, string keyId, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (_sessions.TryGetValue(key.Name, out var known))
+            {
+                if (known.TryUse())
+                {
+                    return new OpenedSession(known);
+                }
+                await known.WhenClosed.WaitAsync(cancellationToken);
+                continue;
+            }
+            var flight = _opening.GetOrAdd(key.Name, _ => new Lazy<Task<OpenedSession?>>(() => ClaimAsync(key, keyId)));
+            var opened = await flight.Value.WaitAsync(cancellationToken);
+            if (opened?.Session is null || opened.Session.TryUse())
+            {
+                return opened;
+            }
+        }
+    }
+
+    /// <summary>Opens a session beside a scope's own, or finds the one that is there; in use. Nobody has to be asked.</summary>
+    public Session OpenBeside(SessionKey key, string keyId)
+    {
+        while (true)
+        {
+            if (_besides.TryGetValue(key.ScopeName, out var known) && known.TryUse())
+            {
+                return known;
+            }
+            var epoch = time.GetUtcNow().Ticks / TimeSpan.TicksPerMicrosecond;
+            var next = key.NextTo();
+            var session = new Session(next, keyId, new SessionLease(new SessionClaim(next.Name, NewHolder(), epoch), isContested: false, time, time.GetTimestamp()))
+            {
+                ScopeAsked = time.GetTimestamp(),
+            };
+            session.TryUse();
+            if (known is null ? _besides.TryAdd(key.ScopeName, session) : _besides.TryUpdate(key.ScopeName, session, known))
+            {
+                Add(session);
+                return session;
+            }
+        }
+    }
+
+    /// <summary>Closes those sessions of which nothing is left, and gives up their claims.</summary>
+    public async Task CloseEmptyAsync(IEnumerable<Session> sessions, CancellationToken cancellationToken)
+    {
+        foreach (var closed in sessions.Where(session => session.TryClose()).Chunk(ContinuityRoutes.MaxSessions))
+        {
+            try
+            {
+                await continuity.ReleaseSessionsAsync([.. closed.Where(session => !session.IsLost).Select(session => session.Lease.Claim)], cancellationToken);
+            }
+            finally
+            {
+                foreach (var session in closed)
+                {
+                    Remove(session);
+                }
+            }
+        }
+    }
+
+    private async Task<OpenedSession?> ClaimAsync(SessionKey key, string keyId)
+    {
+        try
+        {
+            var (asOf, holder) = (time.GetTimestamp(), NewHolder());
+            // Not a caller's token: others wait for it, too, and the call has a bound of its own.
+            var answer = await continuity.ClaimSessionAsync(new ClaimSessionRequest(key.Name, holder, options.Value.AdvertisedAddress), CancellationToken.None);
+            if (answer is null || answer.Holder != holder)
+            {
+                return answer is null ? null : new OpenedSession(null, answer.Address);
+            }
+            var claim = new SessionClaim(key.Name, holder, answer.Epoch);
+            if (drain.Begun.IsCancellationRequested)
+            {
+                // It came too late to be seen by those who give all claims up.
+                await continuity.ReleaseSessionsAsync([claim], CancellationToken.None);
+                return null;
+            }
+            var session = new Session(key, keyId, new SessionLease(claim, isContested: true, time, asOf))
+            {
+                Account = answer is { AccountId: { } account, Domain: { } domain } ? new SessionAccount(account, domain) : null,
+            };
+            Add(session);
+            return new OpenedSession(session);
+        }
+        finally
+        {
+            _opening.TryRemove(key.Name, out _);
+        }
+    }
+
+    private void Add(Session session)
+    {
+        _sessions[session.Key.Name] = session;
+        metrics.CountSession(1);
+    }
+
+    private void Remove(Session session)
+    {
+        if (_sessions.TryRemove(new KeyValuePair<string, Session>(session.Key.Name, session)))
+        {
+            metrics.CountSession(-1);
+        }
+        _besides.TryRemove(new KeyValuePair<string, Session>(session.Key.ScopeName, session));
+        session.SetClosed();
+    }
+
+    private static string NewHolder() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+}

@@ -1,0 +1,273 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Routing;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
+
+namespace Proxy.Edge.Sessions;
+
+/// <summary>
+/// The upstream sockets of all sessions: finds a turn the one it may run on, opens what is missing, and runs each until it ends. There are so many at
+/// most; when one more is needed the one that has been idle the longest gives way.
+/// </summary>
+internal sealed partial class SessionSockets(
+    SessionRegistry registry, SocketServices services, SessionMetrics metrics, IOptions<SessionsOptions> options, ILogger<SessionSockets> logger)
+{
+    // Of the headers of a request those that say nothing about a socket.
+    private static readonly string[] OfRequest = ["accept", "idempotency-key"];
+
+    // Of the headers of an upgrade's answer those that stay true for every turn on its socket.
+    private static readonly string[] OfSocket = [WireHeaders.TurnState, WireHeaders.ModelsEtag, WireHeaders.ReasoningIncluded];
+
+    private readonly ConcurrentDictionary<Task, bool> _running = new();
+    private int _count;
+
+    private SessionsOptions Limits => options.Value;
+
+    /// <summary>A socket of the session on the turn's account, taken for the turn; or why there is none.</summary>
+    /// <exception cref="OperationCanceledException">The attempt's deadline.</exception>
+    public async Task<(SessionSocket? Socket, RecoverySignal? Signal)> TakeAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    {
+        if (turn.Route.Anchor == Anchor.Local)
+        {
+            return await TakeHoldingAsync(session, turn.Request.PreviousResponseId!, cancellationToken);
+        }
+        // Upstream keeps the latest response of a socket only: a new conversation would push out one that may go on. In a scope that is one conversation it
+        // has begun anew. And a turn that is sent once more wants no part in what went wrong.
+        var isOneConversation = session.Key.Strength == ScopeStrength.Hard;
+        if (turn.Replays == 0 && TakeIdle(session, turn, socket => isOneConversation || !socket.Link.HoldsLocalIds) is { } free)
+        {
+            return (free, null);
+        }
+        if (session.TryReserve(Limits.MaxSocketsPerScope))
+        {
+            return await OpenAsync(turn, session, from, path, cancellationToken);
+        }
+        return TakeIdle(session, turn, _ => true) is { } used ? (used, null) : await QueueAsync(session, turn, cancellationToken);
+    }
+
+    /// <summary>The turn is done with its socket; one that has had its time is closed.</summary>
+    public void Leave(Session session, SessionSocket socket, bool isDraining)
+    {
+        if (isDraining || ReasonToClose(session, socket, isIdle: false) is not null)
+        {
+            socket.Link.Retire();
+        }
+        socket.Leave();
+    }
+
+    /// <summary>Closes the sockets of a session that have had their time, or, on the way out, all that are idle.</summary>
+    public void Sweep(Session session, bool isDraining)
+    {
+        foreach (var socket in session.Sockets)
+        {
+            var reason = isDraining ? "drained" : ReasonToClose(session, socket, isIdle: true);
+            if (reason is not null && socket.TryEnter())
+            {
+                Close(socket, reason);
+                socket.Leave();
+            }
+        }
+    }
+
+    /// <summary>Ends when all sockets have.</summary>
+    public Task WhenEndedAsync() => Task.WhenAll(_running.Keys);
+
+    private async Task<(SessionSocket?, RecoverySignal?)> TakeHoldingAsync(Session session, string anchor, CancellationToken cancellationToken)
+    {
+        if (session.Holding(anchor) is not { } home)
+        {
+            return (null, new RecoverySignal(SignalKind.AnchorGone));
+        }
+        if (!await home.EnterAsync(Limits.QueueLimit, cancellationToken))
+        {
+            return (null, new RecoverySignal(SignalKind.SessionsBusy));
+        }
+        if (home.Link.Holds(anchor))
+        {
+            return (home, null);
+        }
+        home.Leave();
+        return (null, new RecoverySignal(SignalKind.AnchorGone));
+    }
+
+    private SessionSocket? TakeIdle(Session session, Turn turn, Predicate<SessionSocket> isFit)
+    {
+        foreach (var socket in UsableBy(session, turn).Where(socket => isFit(socket)).OrderBy(socket => socket.LastUsed))
+        {
+            if (!socket.TryEnter())
+            {
+                continue;
+            }
+            if (socket.Link.IsOpen)
+            {
+                return socket;
+            }
+            socket.Leave();
+        }
+        return null;
+    }
+
+    private async Task<(SessionSocket?, RecoverySignal?)> QueueAsync(Session session, Turn turn, CancellationToken cancellationToken)
+    {
+        var shortest = UsableBy(session, turn).MinBy(socket => socket.Waiting);
+        if (shortest is null || !await shortest.EnterAsync(Limits.QueueLimit, cancellationToken))
+        {
+            return (null, new RecoverySignal(SignalKind.SessionsBusy));
+        }
+        return (shortest, null);
+    }
+
+    private IEnumerable<SessionSocket> UsableBy(Session session, Turn turn) =>
+        session.Sockets.Where(socket => socket.Account.Id == turn.Account!.Id && socket.Link.IsOpen && socket.Age.TotalSeconds < Limits.RetireSeconds);
+
+    // The session has room for it; that room is given back with the socket's end, or here.
+    private async Task<(SessionSocket?, RecoverySignal?)> OpenAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    {
+        SessionSocket? opened = null;
+        try
+        {
+            if (!TryReserve())
+            {
+                return (null, new RecoverySignal(SignalKind.SessionsBusy));
+            }
+            (opened, var signal) = await ConnectAsync(turn, session, from, path, cancellationToken);
+            return (opened, signal);
+        }
+        finally
+        {
+            session.Settle(opened);
+            if (opened is not null)
+            {
+                var running = RunAsync(session, opened);
+                _running.TryAdd(running, true);
+                _ = running.ContinueWith(ended => _running.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }
+        }
+    }
+
+    private async Task<(SessionSocket?, RecoverySignal?)> ConnectAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(TimeSpan.FromSeconds(services.Options.Value.ConnectSeconds));
+        var hasSocket = false;
+        try
+        {
+            var account = turn.Account!;
+            var opened = await services.Connector.ConnectAsync(account, path, from, RequestSplices.DropsTurnState(turn), bound.Token, OfRequest);
+            if (opened.Socket is not { } upstream)
+            {
+                return (null, RefusedHandshake.Explain(opened, streamId: null));
+            }
+            hasSocket = true;
+            var headers = new HeaderDictionary();
+            foreach (var name in OfSocket.Where(opened.Headers.ContainsKey))
+            {
+                headers[name] = opened.Headers[name];
+            }
+            services.Events.GaveTurnState(turn.Caller, turn.Scope, account, headers[WireHeaders.TurnState], session.Key.Name);
+            var socket = new SessionSocket(new UpstreamLink(upstream, account, Lane.Default, strays: null, drainsAbandoned: true, services), account, headers, services.Time);
+            socket.TryEnter();
+            session.Account = new SessionAccount(account.Id, account.Domain);
+            metrics.CountSocket(1);
+            return (socket, null);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (null, new RecoverySignal(SignalKind.Unreachable));
+        }
+        finally
+        {
+            if (!hasSocket)
+            {
+                Interlocked.Decrement(ref _count);
+            }
+        }
+    }
+
+    private async Task RunAsync(Session session, SessionSocket socket)
+    {
+        try
+        {
+            if (session.IsLost)
+            {
+                socket.Link.Cut(new RecoverySignal(SignalKind.SessionLost));
+            }
+            // Nothing cancels it: whoever wants it to end cuts the socket, and says why.
+            await socket.Link.PumpAsync(CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            LogFault(logger, exception);
+        }
+        session.Remove(socket);
+        GiveRoomBack(socket);
+        metrics.CountSocket(-1);
+        metrics.CountSocketEnd(socket.CloseReason ?? "upstream");
+        await registry.CloseEmptyAsync([session], CancellationToken.None);
+    }
+
+    private string? ReasonToClose(Session session, SessionSocket socket, bool isIdle)
+    {
+        var idle = session.Key.Strength switch
+        {
+            ScopeStrength.Hard => Limits.HardIdleSeconds,
+            ScopeStrength.Locality => Limits.LocalityIdleSeconds,
+            _ => Limits.SoftIdleSeconds,
+        };
+        return socket.Age.TotalSeconds >= Limits.RetireSeconds ? "old"
+            : isIdle && socket.Idle.TotalSeconds >= idle ? "idle"
+            : null;
+    }
+
+    private static void Close(SessionSocket socket, string reason)
+    {
+        socket.CloseReason = reason;
+        socket.Link.Retire();
+    }
+
+    private bool TryReserve()
+    {
+        while (Interlocked.Increment(ref _count) > Limits.MaxSockets)
+        {
+            Interlocked.Decrement(ref _count);
+            if (!TryEvict())
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private bool TryEvict()
+    {
+        foreach (var socket in registry.All.SelectMany(session => session.Sockets).OrderBy(socket => socket.LastUsed))
+        {
+            if (!socket.TryEnter())
+            {
+                continue;
+            }
+            Close(socket, "evicted");
+            socket.Leave();
+            if (GiveRoomBack(socket))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private bool GiveRoomBack(SessionSocket socket)
+    {
+        var isFirst = socket.TryGiveRoomBack();
+        if (isFirst)
+        {
+            Interlocked.Decrement(ref _count);
+        }
+        return isFirst;
+    }
+
+    [LoggerMessage(433, LogLevel.Error, "A fault while relaying a session's upstream socket")]
+    private static partial void LogFault(ILogger logger, Exception exception);
+}

@@ -1,0 +1,45 @@
+using Microsoft.Extensions.Options;
+using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Turns.Recovery;
+
+namespace Proxy.Edge.Sessions;
+
+/// <summary>
+/// Closes sockets that have had their time, and sessions without any, whether or not turns still come. On the way out it closes what is idle at once, so that other
+/// edges can claim it, and at the end all that is left.
+/// </summary>
+internal sealed class SessionSweep(
+    SessionRegistry registry, SessionSockets sockets, SessionTurns turns, Drain drain, IOptions<SessionsOptions> options, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan GoodbyeBound = TimeSpan.FromSeconds(3);
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        foreach (var socket in registry.All.SelectMany(session => session.Sockets))
+        {
+            socket.Link.Cut(new RecoverySignal(SignalKind.Draining));
+        }
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(GoodbyeBound);
+        await Task.WhenAll(turns.WhenDrainedAsync(), sockets.WhenEndedAsync()).WaitAsync(bound.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await registry.CloseEmptyAsync(registry.All, bound.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var interval = TimeSpan.FromSeconds(options.Value.SweepSeconds);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            using (var wake = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, drain.Begun.IsCancellationRequested ? CancellationToken.None : drain.Begun))
+            {
+                await Task.Delay(interval, time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            foreach (var session in registry.All)
+            {
+                sockets.Sweep(session, drain.Begun.IsCancellationRequested);
+            }
+            await registry.CloseEmptyAsync(registry.All, stoppingToken);
+        }
+    }
+}

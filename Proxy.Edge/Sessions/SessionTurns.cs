@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Downstream;
+using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Routing;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
+
+namespace Proxy.Edge.Sessions;
+
+/// <summary>Sends HTTP turns over the sockets of sessions.</summary>
+internal sealed class SessionTurns(
+    SessionRegistry registry, SessionSockets sockets, SessionLeases leases, TurnJournal journal, Drain drain, IOptions<SessionsOptions> options, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<Task, bool> _drained = new();
+
+    /// <summary>Sends the turn once, which uses the session already; null when the client has its answer or is gone, else what happened instead.</summary>
+    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
+    public async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, Session session, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
+    {
+        using var limits = deadline.BeginAttempt();
+        try
+        {
+            switch (await answer.KeepAliveAsync(leases.CheckAsync(session, limits.Token).AsTask()))
+            {
+                case LeaseState.Lost:
+                    return new RecoverySignal(SignalKind.NotWritten);
+                case LeaseState.Unknown when session.Key.Strength == ScopeStrength.Hard:
+                    return new RecoverySignal(SignalKind.SessionUnknown);
+            }
+            var (socket, signal) = await answer.KeepAliveAsync(sockets.TakeAsync(turn, session, from, path, limits.Token));
+            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, FrameOf(turn, body), limits);
+        }
+        catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
+        {
+            return new RecoverySignal(limits.Reason);
+        }
+    }
+
+    /// <summary>A turn that has used a session is done with it.</summary>
+    public async Task LeaveAsync(Session session)
+    {
+        session.Leave();
+        if (session.Sockets.Count == 0)
+        {
+            await registry.CloseEmptyAsync([session], CancellationToken.None);
+        }
+    }
+
+    /// <summary>Ends when nothing runs upstream any more whose client has left.</summary>
+    public Task WhenDrainedAsync() => Task.WhenAll(_drained.Keys);
+
+    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, ReadOnlyMemory<byte> frame, AttemptDeadline limits)
+    {
+        var events = new HttpEvents(answer, turn, socket.Headers);
+        var attempt = new SocketAttempt(turn, Lane.Default, limits, events);
+        try
+        {
+            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame), events.ShowLifeAsync);
+            socket.Link.RetireAfter(signal, turn.Route.Anchor);
+            return signal is null ? null : Held(answer, turn, signal);
+        }
+        finally
+        {
+            await events.CloseAsync();
+            if (attempt.IsAbandoned && socket.Link.IsOpen)
+            {
+                turn.IsDrained = true;
+                var drained = DrainAsync(turn, session, socket, attempt);
+                _drained.TryAdd(drained, true);
+                _ = drained.ContinueWith(ended => _drained.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }
+            else
+            {
+                sockets.Leave(session, socket, drain.Begun.IsCancellationRequested);
+            }
+        }
+    }
+
+    // The client has left, and the only way to stop what runs on a socket is to cut it, with all that lives on it. So it runs on for a while: socket, slot and
+    // log row stay the turn's until upstream is done with it, or its time is over.
+    private async Task DrainAsync(Turn turn, Session session, SessionSocket socket, SocketAttempt attempt)
+    {
+        await ((Task)attempt.Ended).WaitAsync(TimeSpan.FromSeconds(options.Value.AbandonedTurnSeconds), time, drain.Over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!attempt.Ended.IsCompleted)
+        {
+            socket.Link.Cut(new RecoverySignal(SignalKind.ClientLeft));
+        }
+        journal.End(turn, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
+        journal.Release(turn);
+        sockets.Leave(session, socket, drain.Begun.IsCancellationRequested);
+        await LeaveAsync(session);
+    }
+
+    private static RecoverySignal Held(HttpAnswer answer, Turn turn, RecoverySignal signal)
+    {
+        if (signal.Kind == SignalKind.Rejected)
+        {
+            HttpEvents.Hold(answer, turn, signal.Raw, signal.Error);
+        }
+        return signal;
+    }
+
+    private static ReadOnlyMemory<byte> FrameOf(Turn turn, ReadOnlyMemory<byte> body)
+    {
+        var frame = JsonSplices.ToFrame(RequestSplices.For(turn, body).Span);
+        return turn.Request.StreamId is null ? frame : StreamIds.Strip(frame);
+    }
+}
