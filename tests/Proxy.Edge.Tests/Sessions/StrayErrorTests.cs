@@ -17,6 +17,7 @@ public sealed class StrayErrorTests
     [Theory]
     [InlineData(Lost, true)]
     [InlineData(LostFailed, true)]
+    [InlineData(LostFailed, false)]
     [InlineData(Lost, false)]
     public async Task An_anchor_that_nobody_has_is_swallowed(string text, bool followUp)
     {
@@ -30,32 +31,48 @@ public sealed class StrayErrorTests
         await GoesOnAsync(edge, sockets: 1, turns: followUp ? 3 : 2);
     }
 
-    // ..._masks_anonymous_previous_response_not_found_with_inflight_request: a turn without an anchor has lost none.
+    // SPEC 10.11 #4: a turn that named no anchor and is told so all the same; it is alone on its socket.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_turn_without_an_anchor_is_not_touched(bool stream)
+    public async Task A_turn_without_an_anchor_reads_what_must_be_its_own(bool stream)
     {
         await using var edge = await StartAsync();
         var running = edge.CarryAsync("stalls", stream: stream);
-        await StrayAsync(edge, Anonymous);
-        (await running).Completed();
-        await GoesOnAsync(edge, sockets: 1, turns: 2);
+        await StrayAsync(edge, Anonymous, releases: false);
+        var answer = await running;
+        Assert.Equal((stream ? 200 : 400, true), (answer.Status, answer.Body.Contains("\"code\":\"previous_response_not_found\"", StringComparison.Ordinal)));
+        edge.Sim.Release();
+        await GoesOnAsync(edge, sockets: null, turns: 2);
     }
 
     // ..._stream_keeps_session_alive_after_anonymous_prev_nf_created_followup.
     [Theory]
-    [InlineData(Anonymous, true)]
-    [InlineData(Anonymous, false)]
-    [InlineData(Lost, true)]
-    [InlineData(LostFailed, true)]
-    public async Task A_follow_up_that_it_must_mean_is_masked(string text, bool stream)
+    [InlineData(Anonymous, true, true)]
+    [InlineData(Anonymous, false, true)]
+    [InlineData(Lost, true, true)]
+    [InlineData(LostFailed, true, true)]
+    [InlineData(Anonymous, true, false)]
+    [InlineData(LostFailed, true, false)]
+    public async Task A_follow_up_that_it_must_mean_ends_with_it(string text, bool stream, bool local)
     {
         await using var edge = await StartAsync();
-        var anchor = await edge.LocalAnchorAsync();
+        var anchor = local ? await edge.LocalAnchorAsync() : await edge.StoredAnchorAsync();
         var running = edge.CarryAsync("stalls", anchor, stream);
         await StrayAsync(edge, text.Replace("ANCHOR", anchor, StringComparison.Ordinal), releases: false);
-        (await running).Masked();
+        var answer = await running;
+        if (!local)
+        {
+            answer.Masked();
+        }
+        else if (stream)
+        {
+            answer.Failed("previous_response_not_found");
+        }
+        else
+        {
+            answer.Canonical(anchor);
+        }
         // Its own end may still come; the next turn gets nothing of it.
         edge.Sim.Release();
         await GoesOnAsync(edge, sockets: null, turns: 3);
