@@ -63,8 +63,11 @@ internal sealed class Tap : IAsyncDisposable
     /// <summary>The status that forwarded turns get instead.</summary>
     public HttpStatusCode? TurnsGet { get; set; }
 
-    /// <summary>The status that everything gets instead.</summary>
-    public HttpStatusCode? AllGet { get; set; }
+    /// <summary>The status that everything else gets instead.</summary>
+    public HttpStatusCode? OthersGet { get; set; }
+
+    /// <summary>Whether the connection of a forwarded turn breaks.</summary>
+    public bool CutsTurns { get; set; }
 
     public ConcurrentQueue<Tapped> Seen { get; } = new();
 
@@ -95,7 +98,12 @@ internal sealed class Tap : IAsyncDisposable
         context.Request.Body.Position = 0;
         Seen.Enqueue(new Tapped(context.Request.Method, context.Request.Path + context.Request.QueryString.ToUriComponent(),
             [.. context.Request.Headers.SelectMany(header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))], body.ToArray()));
-        if ((AllGet ?? (context.Request.Path == Turns ? TurnsGet : null)) is { } status)
+        if (CutsTurns && context.Request.Path == Turns)
+        {
+            context.Abort();
+            return;
+        }
+        if ((context.Request.Path == Turns ? TurnsGet : OthersGet) is { } status)
         {
             context.Response.StatusCode = (int)status;
             return;

@@ -1,4 +1,5 @@
 using Proxy.Edge.Tests.Fixture;
+using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
@@ -96,7 +97,19 @@ public sealed class ScopeTests
         Assert.Equal(Bridged.Session, Assert.Single(edge.Continuity.Sessions.Claimed).Session);
         var alias = edge.Continuity.OwnerOf("ts-1")!;
         Assert.Equal(("key-1", "acc-a", Bridged.Session), (alias.KeyId, alias.AccountId, alias.Session));
-        Assert.Equal("ts-1", edge.Continuity.Sessions.Written.Where(write => write.TurnState is not null).Select(write => write.TurnState).Last());
+    }
+
+    // Where the alias is lost, the record finds the session and its account.
+    [Theory]
+    [InlineData("header")]
+    [InlineData("event")]
+    public async Task The_record_of_a_session_has_its_latest_turn_state(string given)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => GivesTurnState(edge, given));
+        (await edge.CarryAsync()).Completed();
+        (await edge.CarryAsync()).Completed();
+        await Eventually.TrueAsync(() => edge.Continuity.Sessions.Written.Any(write => write.TurnState == "ts-1" && write.Claim.Session == Bridged.Session), TimeSpan.FromSeconds(3));
+        await edge.QuietAsync(turns: 2);
     }
 
     // Unrelated conversations may share a cache key: it names a session of its own, beside the scope's, that nobody else finds.

@@ -1,0 +1,251 @@
+using System.Diagnostics;
+using System.Net;
+using Proxy.Edge.Tests.Fixture;
+using Simulator.Scripts;
+using Testing;
+
+namespace Proxy.Edge.Tests.Sessions;
+
+/// <summary>Turns that reach an edge while another one holds their session: SPEC 5.6, 10.7; W33.</summary>
+public sealed class ForwardTests
+{
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public async Task The_holder_serves_it(bool anchored, bool stream)
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        await using var holder = await edge.StartAnotherAsync();
+        var anchor = anchored ? await holder.LocalAnchorAsync() : null;
+        if (!anchored)
+        {
+            await holder.LocalAnchorAsync();
+        }
+        var before = edge.Sim.Recorded.Sockets.Single().Sent.Count();
+        var body = Bridged.Body("ü second", anchor, stream);
+        var answer = await edge.SendAsync(body, headers: Bridged.Thread);
+        answer.Completed();
+        var sent = edge.Sim.Recorded.Sockets.Single().Sent.Skip(before).ToList();
+        Assert.Equal(Bridged.FrameOf(body), edge.FramesAt("a")[^1]);
+        if (stream)
+        {
+            Assert.Equal(string.Concat(sent.Select(frame => $"event: {frame.Type}\ndata: {frame.Text}\n\n")), answer.Body);
+            Assert.StartsWith("text/event-stream", answer.Header("content-type"), StringComparison.Ordinal);
+        }
+        else
+        {
+            Assert.EndsWith($"\"response\":{answer.Body}}}", sent[^1].Text, StringComparison.Ordinal);
+        }
+        Assert.Equal((1, 2, 0), (edge.HandshakesAt("a"), edge.FramesAt("a").Count, edge.BodiesAt("a").Count));
+        // Everything about the turn is done once, by the edge that ran it.
+        var rows = await edge.QuietAsync(turns: 2);
+        Assert.All(rows, row => Assert.Equal((holder.Id, "http_bridge", Bridged.Session, "success", "key-1"), (row.EdgeId, row.Surface, row.Session, row.Status, row.ApiKeyId)));
+        Assert.Equal(rows[1].Id.ToString("N"), answer.Header("x-request-id"));
+        Assert.Equal(2, edge.Accounts.AskedForTurns.Count());
+        Assert.Equal(holder.Origin, edge.Continuity.Sessions.HolderOf(Bridged.Session)?.TrimEnd('/'));
+    }
+
+    [Fact]
+    public async Task A_conversation_may_change_its_edge_with_every_turn()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        await using var other = await edge.StartAnotherAsync();
+        string? anchor = null;
+        for (var turn = 0; turn < 4; turn++)
+        {
+            var answer = await (turn % 2 == 0 ? edge : other).CarryAsync($"turn {turn}", anchor);
+            answer.Completed();
+            Assert.Contains($"Anchor: {anchor ?? "none"}.", answer.Body, StringComparison.Ordinal);
+            anchor = answer.Id;
+        }
+        Assert.Equal(1, edge.HandshakesAt("a"));
+        await edge.QuietAsync(turns: 4);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_goes_wrong_there_is_told_here(bool stream)
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        await using var holder = await edge.StartAnotherAsync();
+        await holder.LocalAnchorAsync();
+        edge.Sim.Script(rule => rule.Once().Then(new ErrorStep { Status = 422, Code = "invalid_prompt", Message = "No: ü." }));
+        Assert.Equal("No: ü.", (await edge.CarryAsync(stream: stream)).Refused(422, "invalid_prompt").Message());
+        await edge.GoesOnAsync();
+        Assert.Equal((1, 3), (edge.HandshakesAt("a"), edge.FramesAt("a").Count));
+        await edge.QuietAsync(turns: 3);
+    }
+
+    // A cache key has no holder for others: only its anchors do.
+    [Fact]
+    public async Task A_cache_key_is_not_forwarded_but_its_anchor_is()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        await using var other = await edge.StartAnotherAsync();
+        const string more = ",\"prompt_cache_key\":\"k\"";
+        var first = await other.SendAsync(Bridged.Body(more: more));
+        (await edge.SendAsync(Bridged.Body(more: more))).Completed();
+        Assert.Equal(2, edge.HandshakesAt("a"));
+        // Other edges learn of it with the first renewal.
+        var session = (await edge.QuietAsync(turns: 2))[0].Session!;
+        await Eventually.TrueAsync(() => edge.Continuity.Sessions.HolderOf(session) is not null);
+        var second = await edge.SendAsync(Bridged.Body("second", first.Id, more: more));
+        second.Completed();
+        Assert.Contains($"Anchor: {first.Id}", second.Body, StringComparison.Ordinal);
+        Assert.Equal([other.Id, edge.Id, other.Id], (await edge.QuietAsync(turns: 3)).Select(row => row.EdgeId));
+    }
+
+    [Fact]
+    public async Task The_clients_credential_does_not_travel()
+    {
+        await using var tap = await Tap.StartAsync();
+        await using var edge = await RunningEdge.StartAsync();
+        await using var holder = tap.Edge = await edge.StartAnotherAsync($"Edge:AdvertisedAddress={tap.Address}");
+        await holder.LocalAnchorAsync();
+        (await edge.CarryAsync(headers: [Bridged.Thread, ("cookie", "c=secret"), ("x-other", "goes")])).Completed();
+        var turn = Assert.Single(tap.SeenTurns);
+        Assert.Equal(("goes", null, null), (turn.Header("x-other"), turn.Header("authorization"), turn.Header("cookie")));
+        Assert.NotNull(turn.Header("x-continuity-forward"));
+        Assert.All(tap.Seen.SelectMany(one => one.Headers), header => Assert.DoesNotContain("sk-1", header.Value, StringComparison.Ordinal));
+        await edge.QuietAsync(turns: 2);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_takes_the_forwarded_turn_along()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "secret" }).Stalls(Position.Delta(1))));
+        await using var holder = await edge.StartAnotherAsync("Sessions:AbandonedTurnSeconds=0.3", "Sessions:SweepSeconds=0.1");
+        await holder.LocalAnchorAsync();
+        using var leaves = new CancellationTokenSource();
+        var left = edge.SendAsync(Bridged.Body("secret"), leaves.Token, Bridged.Thread);
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        await leaves.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        await edge.Sim.WhenAsync(sim => sim.Account("a").OpenSockets == 0);
+        var rows = await edge.QuietAsync(turns: 2);
+        Assert.Equal(("cancelled", holder.Id), (rows[1].Status, rows[1].EdgeId));
+        edge.Sim.Release();
+        await edge.GoesOnAsync();
+        await edge.QuietAsync(turns: 3);
+    }
+
+    [Theory]
+    [InlineData("gone")]
+    [InlineData("silent")]
+    [InlineData("404")]
+    [InlineData("421")]
+    [InlineData("503")]
+    public async Task A_holder_that_is_no_more_is_not_waited_for(string how)
+    {
+        await using var tap = await Tap.StartAsync();
+        await using var edge = await RunningEdge.StartAsync(null, "Sessions:ProbeMs=300");
+        var address = how == "gone" ? $"http://127.0.0.1:{FreePorts.InARow(1)}" : tap.Address;
+        tap.OthersGet = tap.TurnsGet = Enum.TryParse<HttpStatusCode>(how, out var status) ? status : null;
+        edge.Continuity.Sessions.Supersede(Bridged.Session, address);
+        edge.Continuity.Own("resp_there", "a", stored: false, session: Bridged.Session);
+        var began = Stopwatch.GetTimestamp();
+        (await edge.CarryAsync("second", "resp_there")).Canonical("resp_there");
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.Equal((0, 0), (edge.FramesAt("a").Count, edge.BodiesAt("a").Count));
+        // The client's whole history is served here, beside, and goes on here.
+        var resent = await edge.CarryAsync("everything");
+        resent.Completed();
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(4));
+        (await edge.CarryAsync("third", resent.Id)).Completed();
+        Assert.Equal(1, edge.HandshakesAt("a"));
+        var rows = await edge.QuietAsync(turns: 3);
+        Assert.All(rows.Skip(1), row => Assert.StartsWith($"{Bridged.Session}~", row.Session, StringComparison.Ordinal));
+        // The lease has run out: the scope is this edge's with a later turn.
+        edge.Continuity.Sessions.Lapse(Bridged.Session);
+        var turns = 3;
+        await Eventually.TrueAsync(async () =>
+        {
+            turns++;
+            (await edge.CarryAsync()).Completed();
+            return edge.Continuity.Sessions.HolderOf(Bridged.Session)?.TrimEnd('/') == edge.Origin;
+        });
+        Assert.Equal(Bridged.Session, (await edge.QuietAsync(turns))[^1].Session);
+    }
+
+    // Alive when it was asked, and not the holder any more when the turn came.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_turn_is_forwarded_once_and_no_further(bool anchored)
+    {
+        await using var tap = await Tap.StartAsync();
+        await using var edge = await RunningEdge.StartAsync();
+        await using var third = tap.Edge = await edge.StartAnotherAsync();
+        tap.OthersGet = HttpStatusCode.NoContent;
+        // To the third edge, too, somebody else is the holder.
+        edge.Continuity.Sessions.Supersede(Bridged.Session, tap.Address);
+        edge.Continuity.Own("resp_there", "a", stored: false, session: Bridged.Session);
+        var answer = await edge.CarryAsync("second", anchored ? "resp_there" : null);
+        Assert.Single(tap.SeenTurns);
+        if (anchored)
+        {
+            answer.Canonical("resp_there");
+            Assert.Equal(0, edge.HandshakesAt("a"));
+        }
+        else
+        {
+            answer.Completed();
+            Assert.Single(edge.FramesAt("a"));
+        }
+        Assert.Equal(edge.Id, Assert.Single(await edge.QuietAsync(turns: 1)).EdgeId);
+        Assert.DoesNotContain(edge.Continuity.Sessions.Claimed, claim => claim.Address.TrimEnd('/') == third.Origin);
+        await edge.GoesOnAsync();
+        await edge.QuietAsync(turns: 2);
+    }
+
+    // Nobody knows how far it came.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_connection_that_breaks_is_told_and_not_repeated(bool stream)
+    {
+        await using var tap = await Tap.StartAsync();
+        await using var edge = await RunningEdge.StartAsync();
+        await using var holder = tap.Edge = await edge.StartAnotherAsync($"Edge:AdvertisedAddress={tap.Address}");
+        var anchor = await holder.LocalAnchorAsync();
+        tap.CutsTurns = true;
+        var answer = await edge.CarryAsync("second", anchor, stream);
+        answer.Refused(502, "stream_incomplete");
+        Assert.Equal("false", answer.Header("x-should-retry"));
+        Assert.Single(edge.FramesAt("a"));
+        tap.CutsTurns = false;
+        (await edge.CarryAsync("third", anchor)).Completed();
+        await edge.QuietAsync(turns: 3);
+    }
+
+    [Fact]
+    public async Task A_holder_that_stops_leaves_its_sessions_to_the_others()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        await using var holder = await edge.StartAnotherAsync();
+        var anchor = await holder.LocalAnchorAsync();
+        await holder.StopAsync();
+        (await edge.CarryAsync("second", anchor)).Canonical(anchor);
+        (await edge.CarryAsync("everything")).Completed();
+        Assert.Equal(edge.Origin, edge.Continuity.Sessions.HolderOf(Bridged.Session)?.TrimEnd('/'));
+        Assert.Equal(Bridged.Session, (await edge.QuietAsync(turns: 3))[^1].Session);
+    }
+
+    // Two edges at once: one session, one claim that counts.
+    [Fact]
+    public async Task First_turns_on_two_edges_meet_at_one_holder()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        await using var other = await edge.StartAnotherAsync();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(turn => (turn % 2 == 0 ? edge : other).CarryAsync($"turn {turn}")));
+        Assert.All(answers, answer => answer.Completed());
+        var anchor = answers[^1].Id;
+        (await edge.CarryAsync("next", anchor)).Completed();
+        var rows = await edge.QuietAsync(turns: 7);
+        Assert.Single(rows.Select(row => row.EdgeId).Distinct());
+        Assert.All(rows, row => Assert.Equal(Bridged.Session, row.Session));
+    }
+}
