@@ -94,12 +94,12 @@ internal sealed class FakeSessions
         }
     }
 
-    /// <summary>True while nobody else has the session.</summary>
+    /// <summary>True while nobody else has the session. One that nobody has claimed here may have been lost, or is named so that nobody else can know it.</summary>
     public bool IsCurrent(SessionClaim claim)
     {
         lock (_lock)
         {
-            return Holds(claim);
+            return !_records.ContainsKey(claim.Session) || Holds(claim);
         }
     }
 
@@ -133,6 +133,7 @@ internal sealed class FakeSessions
     {
         lock (_lock)
         {
+            Restore(request.Claim, request.Address);
             if (!Holds(request.Claim))
             {
                 return 409;
@@ -156,10 +157,7 @@ internal sealed class FakeSessions
             foreach (var renewed in request.Sessions)
             {
                 var claim = renewed.Claim;
-                if (!_records.ContainsKey(claim.Session))
-                {
-                    _records[claim.Session] = new Record(claim.Holder, claim.Epoch, renewed.Address, renewed.AccountId, renewed.Domain) { KeyId = renewed.KeyId };
-                }
+                Restore(claim, renewed.Address);
                 if (Holds(claim))
                 {
                     _records[claim.Session].Until = Until;
@@ -201,6 +199,15 @@ internal sealed class FakeSessions
     private static DateTimeOffset Until => TimeProvider.System.GetUtcNow().AddSeconds(SessionClaim.LeaseSeconds);
 
     private static bool IsLive(Record record) => record.Until > TimeProvider.System.GetUtcNow();
+
+    // A record that is gone, or was not there yet, is written anew.
+    private void Restore(SessionClaim claim, string address)
+    {
+        if (!_records.ContainsKey(claim.Session))
+        {
+            _records[claim.Session] = new Record(claim.Holder, claim.Epoch, address, null, null) { Until = Until };
+        }
+    }
 
     private bool Holds(SessionClaim claim) =>
         _records.TryGetValue(claim.Session, out var record) && record.Holder == claim.Holder && record.Epoch == claim.Epoch;

@@ -1,4 +1,5 @@
 using Proxy.Edge.Tests.Fixture;
+using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
@@ -24,7 +25,9 @@ public sealed class CarriedTurnsTests
         {
             (await edge.SendAsync(Bridged.Body(stream: stream, more: more ?? ""), headers: header is null ? [] : [(header, value!)])).Completed();
         }
-        Assert.Equal((2, 0, 1), (edge.FramesAt("a").Count, edge.BodiesAt("a").Count, edge.SocketsUsedAt("a")));
+        // A thread is one conversation, which has begun anew; of a session's each keeps the socket on which its latest answer lives.
+        var isOne = scope.StartsWith("state:", StringComparison.Ordinal) || scope.StartsWith("thread:", StringComparison.Ordinal);
+        Assert.Equal((2, 0, isOne ? 1 : 2), (edge.FramesAt("a").Count, edge.BodiesAt("a").Count, edge.SocketsUsedAt("a")));
         var rows = await edge.QuietAsync(turns: 2);
         var session = FakeSessions.NameOf(scope);
         Assert.All(rows, row => Assert.Equal(("http_bridge", session, "v", "edge", false), (row.Surface, row.Session, row.SessionId, row.EdgeId, row.Stored)));
@@ -65,7 +68,7 @@ public sealed class CarriedTurnsTests
         }
         Assert.Equal((0, 2), (edge.HandshakesAt("a"), edge.BodiesAt("a").Count));
         Assert.All(await edge.QuietAsync(turns: 2), row => Assert.Equal((null, true), (row.Session, row.Surface is "http_stream" or "http_json")));
-        Assert.Empty(edge.Continuity.Sessions.Claimed);
+        await Eventually.TrueAsync(() => edge.Continuity.Sessions.Live.Count == 0);
     }
 
     [Theory]

@@ -196,8 +196,9 @@ public sealed class RejectionTests
         Assert.Equal(shape == "error" ? 400 : 200, answer.Status);
         var frames = edge.FramesAt("a").ToList();
         Assert.Equal((2, Bridged.FrameOf(body)), (frames.Count, frames[1]));
-        await edge.CarryAsync("still there", more: more, headers: scope);
-        Assert.Equal((1, 3, 0), (edge.HandshakesAt("a"), edge.FramesAt("a").Count, edge.HandshakesAt("b")));
+        (await edge.CarryAsync("still there", more: more, headers: scope)).Completed();
+        // Where a name may stand for several conversations, the failed one keeps its socket if its anchor lives there still.
+        Assert.Equal((hard || followUp ? 1 : 2, 3, 0), (edge.HandshakesAt("a"), edge.FramesAt("a").Count, edge.HandshakesAt("b")));
         var rows = await edge.QuietAsync(turns: 3);
         Assert.Equal(("failed", "context_length_exceeded"), (rows[1].Status, rows[1].ErrorCode));
         Assert.Single(rows.Select(row => row.Session).Distinct());

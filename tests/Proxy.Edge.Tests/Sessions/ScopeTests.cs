@@ -69,7 +69,7 @@ public sealed class ScopeTests
             (await edge.CarryAsync(more: $",\"prompt_cache_key\":\"{turn}\"",
                 headers: weakest is null ? [(strongest, "s"), (weaker, "w")] : [(weakest, $"{turn}"), (weaker, "w"), (strongest, "s")])).Completed();
         }
-        Assert.Equal((2, 3), (edge.HandshakesAt("a"), edge.FramesAt("a").Count));
+        Assert.Equal((kind == "session" ? 3 : 2, 3), (edge.HandshakesAt("a"), edge.FramesAt("a").Count));
         var rows = await edge.QuietAsync(turns: 3);
         Assert.Equal([FakeSessions.NameOf($"{kind}:s"), FakeSessions.NameOf($"{kind}:s")], rows.Skip(1).Select(row => row.Session));
     }
@@ -106,14 +106,44 @@ public sealed class ScopeTests
         await using var edge = await RunningEdge.StartAsync();
         const string more = ",\"prompt_cache_key\":\"k\"";
         var first = await edge.SendAsync(Bridged.Body(more: more));
-        first.Completed();
-        (await edge.SendAsync(Bridged.Body(more: more))).Completed();
-        (await edge.SendAsync(Bridged.Body("second", (await edge.SendAsync(Bridged.Body(more: more))).Id, more: more))).Completed();
-        Assert.Equal(1, edge.HandshakesAt("a"));
+        var other = await edge.SendAsync(Bridged.Body(more: more));
+        // Neither conversation costs the other its anchor.
+        foreach (var anchor in (string[])[first.Id, other.Id])
+        {
+            var second = await edge.SendAsync(Bridged.Body("second", anchor, more: more));
+            second.Completed();
+            Assert.Contains($"Anchor: {anchor}", second.Body, StringComparison.Ordinal);
+        }
+        Assert.Equal(2, edge.HandshakesAt("a"));
+        var session = Assert.Single((await edge.QuietAsync(turns: 4)).Select(row => row.Session).Distinct());
         var soft = FakeSessions.NameOf("cache:k");
-        Assert.All(edge.Continuity.Sessions.Claimed, claim => Assert.StartsWith($"{soft}~", claim.Session, StringComparison.Ordinal));
-        Assert.Matches("^[0-9a-f~]{66,100}$", Assert.Single(edge.Continuity.Sessions.Claimed).Session);
-        await edge.QuietAsync(turns: 4);
+        Assert.StartsWith($"{soft}~", session, StringComparison.Ordinal);
+        Assert.Matches("^[0-9a-f~]{66,100}$", session);
+        Assert.DoesNotContain(edge.Continuity.Sessions.Claimed, claim => claim.Session == soft);
+        Assert.DoesNotContain(soft, edge.Continuity.Sessions.Live);
+    }
+
+    // Upstream keeps the latest response of a socket only: where a name may stand for several conversations, each keeps the socket its own lives on.
+    [Theory]
+    [InlineData("session-id")]
+    [InlineData("x-codex-conversation-id")]
+    public async Task Conversations_that_share_a_name_share_no_socket(string header)
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        var anchors = new List<string>();
+        for (var conversation = 0; conversation < 3; conversation++)
+        {
+            anchors.Add(await edge.LocalAnchorAsync((header, "v")));
+        }
+        foreach (var anchor in anchors)
+        {
+            var second = await edge.CarryAsync("second", anchor, headers: [(header, "v")]);
+            second.Completed();
+            Assert.Contains($"Anchor: {anchor}", second.Body, StringComparison.Ordinal);
+        }
+        Assert.Equal(3, edge.HandshakesAt("a"));
+        Assert.Single((await edge.QuietAsync(turns: 6)).Select(row => row.Session).Distinct());
+        Assert.Single(edge.Continuity.Sessions.Claimed);
     }
 
     // W23: the session that a cache key has made is not taken over by a stronger name, and neither ends for the other.

@@ -11,10 +11,13 @@ public sealed class StrayErrorTests
     private const string LostFailed = """{"type":"response.failed","response":{"id":"resp_foreign","status":"failed","error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response with id 'ANCHOR' not found.","param":"previous_response_id"}}}""";
     private const string Anonymous = """{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response not found.","param":"previous_response_id"}}""";
 
+    private const string Foreign = """{"type":"TYPE","response":{"id":"resp_foreign","status":"completed","usage":{"input_tokens":999,"output_tokens":999,"total_tokens":1998}}}""";
+
     // ..._keeps_session_alive_after_foreign_previous_response_not_found: the turn on the socket is somebody else's.
     [Theory]
     [InlineData(Lost, true)]
     [InlineData(LostFailed, true)]
+    [InlineData(LostFailed, false)]
     [InlineData(Lost, false)]
     public async Task An_anchor_that_nobody_has_is_swallowed(string text, bool followUp)
     {
@@ -28,32 +31,48 @@ public sealed class StrayErrorTests
         await GoesOnAsync(edge, sockets: 1, turns: followUp ? 3 : 2);
     }
 
-    // ..._masks_anonymous_previous_response_not_found_with_inflight_request: a turn without an anchor has lost none.
+    // SPEC 10.11 #4: a turn that named no anchor and is told so all the same; it is alone on its socket.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_turn_without_an_anchor_is_not_touched(bool stream)
+    public async Task A_turn_without_an_anchor_reads_what_must_be_its_own(bool stream)
     {
         await using var edge = await StartAsync();
         var running = edge.CarryAsync("stalls", stream: stream);
-        await StrayAsync(edge, Anonymous);
-        (await running).Completed();
-        await GoesOnAsync(edge, sockets: 1, turns: 2);
+        await StrayAsync(edge, Anonymous, releases: false);
+        var answer = await running;
+        Assert.Equal((stream ? 200 : 400, true), (answer.Status, answer.Body.Contains("\"code\":\"previous_response_not_found\"", StringComparison.Ordinal)));
+        edge.Sim.Release();
+        await GoesOnAsync(edge, sockets: null, turns: 2);
     }
 
     // ..._stream_keeps_session_alive_after_anonymous_prev_nf_created_followup.
     [Theory]
-    [InlineData(Anonymous, true)]
-    [InlineData(Anonymous, false)]
-    [InlineData(Lost, true)]
-    [InlineData(LostFailed, true)]
-    public async Task A_follow_up_that_it_must_mean_is_masked(string text, bool stream)
+    [InlineData(Anonymous, true, true)]
+    [InlineData(Anonymous, false, true)]
+    [InlineData(Lost, true, true)]
+    [InlineData(LostFailed, true, true)]
+    [InlineData(Anonymous, true, false)]
+    [InlineData(LostFailed, true, false)]
+    public async Task A_follow_up_that_it_must_mean_ends_with_it(string text, bool stream, bool local)
     {
         await using var edge = await StartAsync();
-        var anchor = await edge.LocalAnchorAsync();
+        var anchor = local ? await edge.LocalAnchorAsync() : await edge.StoredAnchorAsync();
         var running = edge.CarryAsync("stalls", anchor, stream);
         await StrayAsync(edge, text.Replace("ANCHOR", anchor, StringComparison.Ordinal), releases: false);
-        (await running).Masked();
+        var answer = await running;
+        if (!local)
+        {
+            answer.Masked();
+        }
+        else if (stream)
+        {
+            answer.Failed("previous_response_not_found");
+        }
+        else
+        {
+            answer.Canonical(anchor);
+        }
         // Its own end may still come; the next turn gets nothing of it.
         edge.Sim.Release();
         await GoesOnAsync(edge, sockets: null, turns: 3);
@@ -69,7 +88,7 @@ public sealed class StrayErrorTests
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Stalls(Position.Parse(after))));
         var running = edge.CarryAsync("stalls");
-        await StrayAsync(edge, $$$"""{"type":"{{{type}}}","response":{"id":"resp_foreign","status":"completed","usage":{"input_tokens":999,"output_tokens":999,"total_tokens":1998}}}""");
+        await StrayAsync(edge, Foreign.Replace("TYPE", type, StringComparison.Ordinal));
         var answer = await running;
         answer.Completed();
         Assert.DoesNotContain("resp_foreign", answer.Body, StringComparison.Ordinal);
@@ -95,7 +114,10 @@ public sealed class StrayErrorTests
     {
         await Eventually.TrueAsync(() => edge.Sim.Account("a").InFlight == 0);
         await edge.GoesOnAsync();
-        Assert.Equal(sockets ?? edge.HandshakesAt("a"), edge.HandshakesAt("a"));
+        if (sockets is not null)
+        {
+            Assert.Equal(sockets, edge.HandshakesAt("a"));
+        }
         await edge.QuietAsync(turns);
         Assert.Empty(edge.Accounts.Marks);
     }

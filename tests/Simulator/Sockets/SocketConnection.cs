@@ -115,13 +115,20 @@ internal sealed class SocketConnection : Connection, IAsyncDisposable
         try
         {
             await _socket.CloseOutputAsync((WebSocketCloseStatus)close.Code, close.Reason, cancellationToken);
+            _over.CancelAfter(CloseGrace);
+        }
+        catch (Exception gone) when (gone is WebSocketException or IOException or ObjectDisposedException)
+        {
+            // The client has gone, and with it the socket.
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Likewise: a stream that is torn down while it is written to says it so.
         }
         finally
         {
             _sending.Release();
         }
-
-        _over.CancelAfter(CloseGrace);
     }
 
     public override void Abort() => _caller.Abort();
