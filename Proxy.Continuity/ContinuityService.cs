@@ -1,6 +1,7 @@
 using Proxy.Continuity.Contracts;
 using Proxy.Continuity.Owners;
 using Proxy.Continuity.RequestLogs;
+using Proxy.Continuity.Sessions;
 using ServiceDefaults.Data;
 using ServiceDefaults.Health;
 using ServiceDefaults.Hosting;
@@ -24,6 +25,7 @@ internal static class ContinuityService
             .AddSingleton<OwnerHistory>()
             .AddSingleton<OwnerLookup>()
             .AddSingleton<RejectedAnchors>()
+            .AddSingleton<SessionRecords>()
             .AddSingleton<RequestLogIntake>()
             .AddHostedService<RequestLogPartitions>();
         return builder;
@@ -34,6 +36,7 @@ internal static class ContinuityService
         app.UseInternalToken();
         app.MapServiceHealth();
         app.MapOwners();
+        app.MapSessions();
         app.MapRequestLogs();
         return app;
     }

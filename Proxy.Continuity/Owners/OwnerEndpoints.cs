@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Proxy.Continuity.Contracts;
+using Proxy.Continuity.Sessions;
 using StackExchange.Redis;
 
 namespace Proxy.Continuity.Owners;
@@ -27,10 +28,15 @@ internal static class OwnerEndpoints
     }
 
     private static async Task<Results<NoContent, Conflict, StatusCodeHttpResult>> PublishAsync(
-        PublishRequest request, OwnerAliases aliases, ContinuityMetrics metrics)
+        PublishRequest request, OwnerAliases aliases, SessionRecords sessions, ContinuityMetrics metrics)
     {
         try
         {
+            if (request.Claim is { } claim && !await sessions.IsHeldAsync(claim))
+            {
+                metrics.CountFenced("publish");
+                return TypedResults.StatusCode(StatusCodes.Status412PreconditionFailed);
+            }
             if (await aliases.PublishAsync(request.Id, request.Owner, request.Scope))
             {
                 return TypedResults.NoContent();

@@ -10,7 +10,7 @@ internal sealed class OwnerHistory(NpgsqlDataSource database)
     // Both statuses are valid anchors. Of an id's rows those of the asking session count first, then the newest. The index on
     // (request_id, status, ...) finds the few rows of an id, whichever session they are of, so ranking them costs nothing.
     private const string Sql = """
-        SELECT DISTINCT ON (request_id) request_id, api_key_id, account_id, domain, session_id, stored, trace_parent
+        SELECT DISTINCT ON (request_id) request_id, api_key_id, account_id, domain, session_id, stored, trace_parent, session
         FROM request_logs
         WHERE request_id = ANY($1) AND status IN ('success', 'incomplete') AND account_id IS NOT NULL AND domain IS NOT NULL
         ORDER BY request_id, COALESCE(session_id = $2, false) DESC, requested_at DESC, id DESC
@@ -34,7 +34,8 @@ internal sealed class OwnerHistory(NpgsqlDataSource database)
                 reader.GetString(1), reader.GetString(2), reader.GetString(3),
                 await reader.IsDBNullAsync(4, cancellationToken) ? null : reader.GetString(4),
                 reader.GetBoolean(5),
-                await reader.IsDBNullAsync(6, cancellationToken) ? null : reader.GetString(6)));
+                await reader.IsDBNullAsync(6, cancellationToken) ? null : reader.GetString(6),
+                await reader.IsDBNullAsync(7, cancellationToken) ? null : reader.GetString(7)));
         }
         return owners;
     }

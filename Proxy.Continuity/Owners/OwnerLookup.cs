@@ -1,29 +1,33 @@
 using Npgsql;
 using Proxy.Continuity.Contracts;
+using Proxy.Continuity.Sessions;
 using StackExchange.Redis;
 
 namespace Proxy.Continuity.Owners;
 
 /// <summary>
-/// Finds owners: Redis first, then Postgres, and never says "unknown" while one of them could not be asked. A turn state is a preference
+/// Finds owners: by the aliases in Redis, then by the record of the asking scope's session, then in Postgres, and never says "unknown" while one of them could not be asked. A turn state is a preference
 /// and in no log row: it is looked up in Redis only, and where that is away it is just unknown.
 /// </summary>
-internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory history, ContinuityMetrics metrics, ILogger<OwnerLookup> logger)
+internal sealed partial class OwnerLookup(
+    OwnerAliases aliases, SessionRecords sessions, OwnerHistory history, ContinuityMetrics metrics, ILogger<OwnerLookup> logger)
 {
     private static readonly TimeSpan HistoryBound = TimeSpan.FromSeconds(2);
 
     /// <summary>The answers to a request; null when one of its ids could not be looked up.</summary>
     public async Task<ResolveResponse?> ResolveAsync(ResolveRequest request, CancellationToken cancellationToken)
     {
-        var (found, scope) = await AskRedisAsync(request);
-        var missing = request.Ids.Where((id, index) => found?[index] is null && IsLogged(id)).Select(id => id.Id).Distinct().ToArray();
+        var (found, latest, scope) = await AskRedisAsync(request);
+        var missing = request.Ids.Where((id, index) => (found?[index] ?? latest?[index]) is null && IsLogged(id)).Select(id => id.Id).Distinct().ToArray();
         var remembered = missing.Length == 0 ? Nothing : await AskPostgresAsync(missing, request.SessionId, cancellationToken);
 
         var answers = new ResolvedOwner[request.Ids.Count];
         for (var index = 0; index < answers.Length; index++)
         {
             var id = request.Ids[index];
-            var (owner, source) = found?[index] is { } alias ? (alias, "redis") : (remembered?.GetValueOrDefault(id.Id), "postgres");
+            var (owner, source) = found?[index] is { } alias ? (alias, "redis")
+                : latest?[index] is { } known ? (known, "session")
+                : (remembered?.GetValueOrDefault(id.Id), "postgres");
             // Redis away and Postgres without the row: the alias may be there and its row still on the way.
             if (owner is null && id.Kind != OwnedKinds.TurnState && (found is null || remembered is null))
             {
@@ -49,16 +53,20 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
         _ => new(id, OwnerOutcome.Owner, owner, source),
     };
 
-    private async Task<(OwnerRecord?[]? Owners, ScopeAlias? Scope)> AskRedisAsync(ResolveRequest request)
+    private async Task<(OwnerRecord?[]? Owners, OwnerRecord?[]? Latest, ScopeAlias? Scope)> AskRedisAsync(ResolveRequest request)
     {
         try
         {
-            return await aliases.FindAsync(request.Ids, request.KeyId, request.Scope);
+            var latest = request.Session is { } session && request.Ids.Count > 0 && SessionRecords.IsName(session)
+                ? sessions.OwnersOfAsync(session, request.Ids, request.SessionId)
+                : Task.FromResult<OwnerRecord?[]>(new OwnerRecord?[request.Ids.Count]);
+            var (owners, scope) = await aliases.FindAsync(request.Ids, request.KeyId, request.Scope);
+            return (owners, await latest, scope);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
             LogStoreAway("Redis", exception.GetType().Name);
-            return (null, null);
+            return (null, null, null);
         }
     }
 
@@ -78,12 +86,12 @@ internal sealed partial class OwnerLookup(OwnerAliases aliases, OwnerHistory his
         }
     }
 
-    // What Postgres had to answer is put back, so that it is asked once per id and not once per follow-up.
+    // What an alias had to answer is put back, so that it is asked once per id and not once per follow-up.
     private async Task RestoreAliasesAsync(ResolvedOwner[] answers)
     {
         foreach (var answer in answers)
         {
-            if (answer is not { Source: "postgres", Owner: { } owner })
+            if (answer is not { Source: "postgres" or "session", Owner: { } owner })
             {
                 continue;
             }

@@ -16,11 +16,11 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
         INSERT INTO request_logs (
             id, requested_at, request_id, kind, api_key_id, session_id, account_id, domain, surface, model, status, http_status, error_code, stored,
             input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens, usage_estimated,
-            first_event_ms, duration_ms, edge_id, trace_parent, continuity)
+            first_event_ms, duration_ms, edge_id, trace_parent, continuity, session)
         SELECT * FROM unnest(
             $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::int[], $13::text[], $14::bool[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bool[],
-            $21::float8[], $22::float8[], $23::text[], $24::text[], $25::text[])
+            $21::float8[], $22::float8[], $23::text[], $24::text[], $25::text[], $26::text[])
         ORDER BY 2, 1
         ON CONFLICT (requested_at, id) DO NOTHING
         """;
@@ -93,6 +93,7 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
         Add(NpgsqlDbType.Text, row => row.EdgeId);
         Add(NpgsqlDbType.Text, row => row.TraceParent);
         Add(NpgsqlDbType.Text, row => row.Continuity);
+        Add(NpgsqlDbType.Text, row => row.Session);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

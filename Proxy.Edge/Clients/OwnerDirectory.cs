@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Caching.Memory;
 using Proxy.Continuity.Contracts;
+using Proxy.Edge.Sessions;
 using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Clients;
@@ -34,7 +35,7 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
             return new ResolveResponse(owners!, known?.AccountId, known?.Domain);
         }
 
-        var response = await AskAsync(keyId, needsScope ? scope.Key : null, scope.SessionId, missing, cancellationToken);
+        var response = await AskAsync(keyId, needsScope ? scope.Key : null, scope.SessionId, missing.Count > 0 ? SessionKey.Of(keyId, scope)?.Name : null, missing, cancellationToken);
         if (response is null)
         {
             // A preference that could not be asked for is no reason to refuse a turn.
@@ -67,14 +68,14 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
     }
 
     // The service takes so many ids in one call.
-    private async Task<ResolveResponse?> AskAsync(string keyId, string? scope, string? sessionId, List<OwnedId> ids, CancellationToken cancellationToken)
+    private async Task<ResolveResponse?> AskAsync(string keyId, string? scope, string? sessionId, string? session, List<OwnedId> ids, CancellationToken cancellationToken)
     {
         var owners = new List<ResolvedOwner>(ids.Count);
         ResolveResponse? first = null;
         do
         {
             var next = ids.Skip(owners.Count).Take(ContinuityRoutes.MaxIds).ToArray();
-            if (await continuity.ResolveAsync(new ResolveRequest(keyId, owners.Count == 0 ? scope : null, next, sessionId), cancellationToken) is not { } response
+            if (await continuity.ResolveAsync(new ResolveRequest(keyId, owners.Count == 0 ? scope : null, next, sessionId, session), cancellationToken) is not { } response
                 || response.Owners.Count != next.Length)
             {
                 return null;

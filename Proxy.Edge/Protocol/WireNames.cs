@@ -34,8 +34,8 @@ internal static class WireTypes
     public static ReadOnlySpan<byte> Metadata => "response.metadata"u8;
     public static ReadOnlySpan<byte> Error => "error"u8;
 
-    /// <summary>Types of events that are about a socket, not about a response on it.</summary>
-    public static bool IsOfConnection(ReadOnlySpan<byte> type) => type.StartsWith("codex."u8) || type.StartsWith("responsesapi."u8);
+    /// <summary>False for types of events that are about a socket rather than a response on it, and for what is no event at all.</summary>
+    public static bool IsOfResponse(ReadOnlySpan<byte> type) => !type.IsEmpty && !type.StartsWith("codex."u8) && !type.StartsWith("responsesapi."u8);
 }
 
 /// <summary>How a turn reaches us and goes on, as log rows and counters name it.</summary>

@@ -64,7 +64,7 @@ internal static class FrameMatcher
         if (followUps.Count == 0)
         {
             // A turn that named no anchor and is told so all the same: the error is its own to read, if it is the only one there.
-            return error.QuotedAnchor is null ? OnlyOne(pending, _ => true) : [];
+            return NamesAnother(error) ? [] : OnlyOne(pending, _ => true);
         }
         if (error.QuotedAnchor is { } quoted)
         {

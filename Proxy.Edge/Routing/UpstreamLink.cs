@@ -1,3 +1,4 @@
+using System.Net.WebSockets;
 using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Downstream;
@@ -18,11 +19,16 @@ namespace Proxy.Edge.Routing;
 internal sealed class UpstreamLink(
     MessageSocket upstream, AdmittedAccount account, string? lane, IEventSink? strays, bool drainsAbandoned, SocketServices services)
 {
+    private static readonly TimeSpan GoodbyeBound = TimeSpan.FromSeconds(2);
+
     private readonly SocketAttempts _attempts = new(lane);
     private readonly LocalIds _localIds = new();
     private volatile bool _isRetired;
     private volatile bool _isClosed;
     private volatile RecoverySignal? _cutFor;
+    private readonly TaskCompletionSource _pumped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _saysGoodbye;
+    private Task _goodbye = Task.CompletedTask;
 
     public AdmittedAccount Account { get; } = account;
 
@@ -124,6 +130,8 @@ internal sealed class UpstreamLink(
         {
             _isClosed = true;
             _attempts.EndAll(_cutFor ?? signal);
+            _pumped.SetResult();
+            await _goodbye;
             upstream.Abort();
             upstream.Dispose();
         }
@@ -285,10 +293,29 @@ internal sealed class UpstreamLink(
 
     private void CloseIfDrained()
     {
-        if (_isRetired && !_attempts.AnyoneWaits)
+        if (!_isRetired || _attempts.AnyoneWaits)
+        {
+            return;
+        }
+        if (_attempts.IsEmpty)
+        {
+            if (Interlocked.Exchange(ref _saysGoodbye, 1) == 0)
+            {
+                _goodbye = SayGoodbyeAsync();
+            }
+        }
+        else
         {
             upstream.Abort();
         }
+    }
+
+    // The pump ends with upstream's own Close frame; an upstream that sends none is cut.
+    private async Task SayGoodbyeAsync()
+    {
+        await upstream.CloseAsync(WebSocketCloseStatus.NormalClosure, "");
+        await _pumped.Task.WaitAsync(GoodbyeBound, services.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        upstream.Abort();
     }
 
     private bool NamesLane => lane is { Length: > 0 };

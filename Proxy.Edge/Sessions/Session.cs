@@ -33,6 +33,9 @@ internal sealed class Session(SessionKey key, string keyId, SessionLease lease)
     /// <summary>For one beside a scope's own: timestamp at which that was last asked for.</summary>
     public long ScopeAsked { get; set; }
 
+    /// <summary>True once somebody has come back for a response that lives on a socket.</summary>
+    public bool HasFollowUps { get; set; }
+
     /// <summary>True once another edge has claimed it.</summary>
     public bool IsLost { get; private set; }
 

@@ -20,6 +20,8 @@ internal sealed partial class SessionSockets(
     // Of the headers of an upgrade's answer those that stay true for every turn on its socket.
     private static readonly string[] OfSocket = [WireHeaders.TurnState, WireHeaders.ModelsEtag, WireHeaders.ReasoningIncluded];
 
+    private const int WithoutFollowUps = 8;
+
     private readonly ConcurrentDictionary<Task, bool> _running = new();
     private int _count;
 
@@ -33,10 +35,8 @@ internal sealed partial class SessionSockets(
         {
             return await TakeHoldingAsync(session, turn.Request.PreviousResponseId!, cancellationToken);
         }
-        // Upstream keeps the latest response of a socket only: a new conversation would push out one that may go on. In a scope that is one conversation it
-        // has begun anew. And a turn that is sent once more wants no part in what went wrong.
-        var isOneConversation = session.Key.Strength == ScopeStrength.Hard;
-        if (turn.Replays == 0 && TakeIdle(session, turn, socket => isOneConversation || !socket.Link.HoldsLocalIds) is { } free)
+        // A turn that is sent once more wants no part in what went wrong.
+        if (turn.Replays == 0 && TakeIdle(session, turn, socket => IsFree(session, socket)) is { } free)
         {
             return (free, null);
         }
@@ -76,6 +76,7 @@ internal sealed partial class SessionSockets(
 
     private async Task<(SessionSocket?, RecoverySignal?)> TakeHoldingAsync(Session session, string anchor, CancellationToken cancellationToken)
     {
+        session.HasFollowUps = true;
         if (session.Holding(anchor) is not { } home)
         {
             return (null, new RecoverySignal(SignalKind.AnchorGone));
@@ -122,6 +123,11 @@ internal sealed partial class SessionSockets(
     private IEnumerable<SessionSocket> UsableBy(Session session, Turn turn) =>
         session.Sockets.Where(socket => socket.Account.Id == turn.Account!.Id && socket.Link.IsOpen && socket.Age.TotalSeconds < Limits.RetireSeconds);
 
+    // Upstream keeps the latest response of a socket only: a new conversation pushes out the one before, which may go on. In a scope that is one conversation it
+    // has begun anew. In others each has a socket of its own, unless nobody ever comes back for what lives on one: then a few are enough.
+    private static bool IsFree(Session session, SessionSocket socket) =>
+        session.Key.Strength == ScopeStrength.Hard || !socket.Link.HoldsLocalIds || (!session.HasFollowUps && session.Sockets.Count >= WithoutFollowUps);
+
     // The session has room for it; that room is given back with the socket's end, or here.
     private async Task<(SessionSocket?, RecoverySignal?)> OpenAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
     {
@@ -166,7 +172,8 @@ internal sealed partial class SessionSockets(
             {
                 headers[name] = opened.Headers[name];
             }
-            services.Events.GaveTurnState(turn.Caller, turn.Scope, account, headers[WireHeaders.TurnState], session.Key.Name);
+            turn.GivenTurnState = headers[WireHeaders.TurnState];
+            services.Events.GaveTurnState(turn.Caller, turn.Scope, account, turn.GivenTurnState, session.Key.Name);
             var socket = new SessionSocket(new UpstreamLink(upstream, account, Lane.Default, strays: null, drainsAbandoned: true, services), account, headers, services.Time);
             socket.TryEnter();
             session.Account = new SessionAccount(account.Id, account.Domain);

@@ -75,7 +75,7 @@ internal sealed partial class OwnerPublications(
         {
             return true;
         }
-        var request = new WriteSessionRequest(claim, options.Value.AdvertisedAddress, turn.Caller.KeyId, account.Id, account.Domain, ResponseId: id, Stored: turn.Request.Store);
+        var request = new WriteSessionRequest(claim, options.Value.AdvertisedAddress, turn.Caller.KeyId, account.Id, account.Domain, turn.GivenTurnState, id, turn.Request.Store);
         try
         {
             return await continuity.WriteSessionAsync(request, CancellationToken.None).WaitAsync(bound, time) != Publication.Superseded;

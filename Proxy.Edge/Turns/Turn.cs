@@ -37,7 +37,10 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     public TurnScope Scope { get; } = scope;
 
     /// <summary>One of <see cref="Surfaces"/>: how it goes on may depend on the account it is given.</summary>
-    public string Surface => Claim is null ? surface : Surfaces.HttpSession;
+    public string Surface => Session is null || surface == Surfaces.WebSocket ? surface : Surfaces.HttpSession;
+
+    /// <summary>The session that carries it, or on whose socket its anchor lived.</summary>
+    public string? Session => Claim?.Session ?? Route.Session;
 
     /// <summary>The edge's claim on the session that carries it; null while none does.</summary>
     public SessionClaim? Claim { get; set; }
@@ -68,6 +71,9 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
 
     /// <summary>The domain that can read the encrypted content it carries; null where that is not known.</summary>
     public string? EncryptedIn { get; set; }
+
+    /// <summary>The turn state that upstream gave with it.</summary>
+    public string? GivenTurnState { get; set; }
 
     /// <summary>True if reasoning that only another organisation can read is left out.</summary>
     public bool DropsReasoning { get; set; }

@@ -26,7 +26,8 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         }
         else if (head.Kind == EventKind.Metadata)
         {
-            GaveTurnState(turn.Caller, turn.Scope, turn.Account!, EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)), turn.Claim?.Session);
+            turn.GivenTurnState = EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)) ?? turn.GivenTurnState;
+            GaveTurnState(turn.Caller, turn.Scope, turn.Account!, turn.GivenTurnState, turn.Claim?.Session);
         }
     }
 
@@ -48,7 +49,6 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     /// </summary>
     public async Task<bool> EndAsync(Turn turn, EventHead head, ResponseFacts facts)
     {
-        turn.Observe(head, time.GetTimestamp());
         Minted(turn, facts);
         var completed = facts.Id is { } id && StatusOf(head.Kind, facts) is TurnStatus.Success or TurnStatus.Incomplete
             ? publications.CompleteAsync(turn, id, _publicationWait)
@@ -57,6 +57,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         {
             return false;
         }
+        turn.Observe(head, time.GetTimestamp());
         journal.End(turn, StatusOf(head.Kind, facts), StatusCodes.Status200OK);
         return true;
     }

@@ -166,7 +166,7 @@ internal static class RecoveryPolicy
             NotFoundContract.Masked => false,
             NotFoundContract.Canonical => true,
             // Of an anchor that lived on a session it is certain: asked to retry, an HTTP client would only lose time.
-            _ => facts.RejectedBefore || (facts.OverWebSocket && facts.IsNativeCodex) || (facts.OnSession && facts.Anchor == Anchor.Local),
+            _ => facts.RejectedBefore || (facts.OverWebSocket && facts.IsNativeCodex) || facts is { OnSession: true, Anchor: Anchor.Local },
         };
         return isTold
             ? new RecoveryDecision(RecoveryAction.Canonical, reason, Errors.PreviousResponseNotFound(facts.Demand?.Id ?? ""))

@@ -68,7 +68,7 @@ internal sealed partial class TurnRecovery(
 
     private static TurnFacts FactsOf(Turn turn, RecoverySignal signal, TurnDeadline deadline) => new(
         OverWebSocket: turn.Surface is Surfaces.WebSocket or Surfaces.HttpSession,
-        OnSession: turn.Surface == Surfaces.HttpSession || turn.Route.Session is not null,
+        OnSession: turn.Session is not null,
         IsNativeCodex: turn.IsCodex,
         Anchor: turn.Route.Anchor,
         Demand: OwnerRoute.DemandsOf(turn.Request) is [var first, ..] ? first : null,
