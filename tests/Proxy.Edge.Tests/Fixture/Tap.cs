@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -19,7 +20,7 @@ internal sealed record Tapped(string Method, string Path, IReadOnlyList<KeyValue
     /// <summary>Sends the same, or what has been made of it, to an edge.</summary>
     public async Task<(int Status, string Body)> SendToAsync(RunningEdge edge)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = edge.Address, Timeout = TimeSpan.FromSeconds(15) };
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = edge.Address, Timeout = TimeSpan.FromSeconds(15) };
         using var request = new HttpRequestMessage(new HttpMethod(Method), Path) { Content = new ByteArrayContent(Body) };
         foreach (var (name, value) in Headers.Where(header => header.Key is not ("Host" or "Content-Length" or "Transfer-Encoding")))
         {

@@ -21,10 +21,12 @@ public sealed class AbandonedTurnTests
         // Its socket is busy still; the conversation goes on beside it, and afterwards on it.
         var beside = await edge.CarryAsync("mine 1");
         beside.Completed();
-        await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 1 && edge.Accounts.Slots == 1);
-        Assert.Equal((2, "success"), (edge.HandshakesAt("a"), edge.Continuity.Rows.Single().Status));
+        await edge.MeanwhileAsync();
+        await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 1 + Bridged.Pauses && edge.Accounts.Slots == 1);
+        Assert.Equal(2, edge.HandshakesAt("a"));
+        Assert.All(edge.Continuity.Rows, row => Assert.Equal("success", row.Status));
         edge.Sim.Release();
-        var rows = await edge.QuietAsync(turns: 2);
+        var rows = await edge.QuietAsync(turns: 2 + Bridged.Pauses);
         var row = Assert.Single(rows, row => row.Status == "cancelled");
         // Drained to its end: the tokens are upstream's own.
         Assert.Equal((7L, 5L, false, Bridged.Session), (row.InputTokens, row.OutputTokens, row.UsageEstimated, row.Session));
@@ -39,7 +41,7 @@ public sealed class AbandonedTurnTests
         }
         Assert.DoesNotContain("secret", beside.Body, StringComparison.Ordinal);
         Assert.Equal((2, 2), (edge.HandshakesAt("a"), edge.OpenAt("a")));
-        await edge.QuietAsync(turns: 5);
+        await edge.QuietAsync(turns: 5 + Bridged.Pauses);
     }
 
     // Nothing waits for ever: then the socket goes, and with it the turn.
@@ -65,11 +67,12 @@ public sealed class AbandonedTurnTests
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "secret" }).Stalls(Position.Created).Breaks("1011", Position.Created)));
         await LeaveAsync(edge);
+        await edge.MeanwhileAsync();
         edge.Sim.Release();
-        Assert.Equal("cancelled", Assert.Single(await edge.QuietAsync(turns: 1)).Status);
+        Assert.Single(await edge.QuietAsync(turns: 1 + Bridged.Pauses), row => row.Status == "cancelled");
         Assert.Single(edge.FramesAt("a"));
         await edge.GoesOnAsync();
-        await edge.QuietAsync(turns: 2);
+        await edge.QuietAsync(turns: 2 + Bridged.Pauses);
     }
 
     // Before created it would be sent once more for a client that is there.

@@ -62,7 +62,7 @@ public sealed class AnswerTests
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Writes(text).Writes(text, Position.Created).Writes(text, Position.Delta(1))));
         var answer = await edge.CarryAsync();
         answer.Completed();
-        Assert.DoesNotContain(text, answer.Body, StringComparison.Ordinal);
+        Assert.DoesNotContain($"data: {text}\n", answer.Body, StringComparison.Ordinal);
         (await edge.CarryAsync(stream: false)).Completed();
         await edge.QuietAsync(turns: 2);
     }
