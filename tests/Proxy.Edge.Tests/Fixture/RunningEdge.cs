@@ -223,7 +223,8 @@ internal sealed class RunningEdge : IAsyncDisposable
         _app = builder.Build().MapEdge();
         Counters = new Counters(_app.Services.GetRequiredService<IMeterFactory>());
         await _app.StartAsync();
-        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(30) };
+        // A client that leaves is gone, and does not read on for a while.
+        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, ResponseDrainTimeout = TimeSpan.Zero }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(30) };
         Http.DefaultRequestHeaders.Add("Authorization", "Bearer sk-1");
     }
 }

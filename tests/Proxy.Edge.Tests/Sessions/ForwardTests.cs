@@ -242,9 +242,9 @@ public sealed class ForwardTests
         await using var other = await edge.StartAnotherAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(turn => (turn % 2 == 0 ? edge : other).CarryAsync($"turn {turn}")));
         Assert.All(answers, answer => answer.Completed());
-        var anchor = answers[^1].Id;
-        (await edge.CarryAsync("next", anchor)).Completed();
-        var rows = await edge.QuietAsync(turns: 7);
+        (await edge.CarryAsync("next", await other.LocalAnchorAsync())).Completed();
+        (await other.CarryAsync("next", await edge.LocalAnchorAsync())).Completed();
+        var rows = await edge.QuietAsync(turns: 10);
         Assert.Single(rows.Select(row => row.EdgeId).Distinct());
         Assert.All(rows, row => Assert.Equal(Bridged.Session, row.Session));
     }
