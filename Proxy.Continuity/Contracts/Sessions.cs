@@ -36,7 +36,8 @@ internal sealed record ClaimSessionResponse(string Holder, long Epoch, string Ad
 internal sealed record FindSessionRequest(string Session);
 
 /// <param name="Address">Where the edge is whose claim lives; null if none does.</param>
-internal sealed record FindSessionResponse(string? Address);
+/// <param name="IsKnown">False if there is no record: the store may have lost it, and then its holder writes it anew with its next renewal.</param>
+internal sealed record FindSessionResponse(string? Address, bool IsKnown);
 
 /// <summary>
 /// POST <see cref="ContinuityRoutes.WriteSession"/>: 204; 409 when the claim has been superseded; 503 when the store cannot be asked. What is null stays as

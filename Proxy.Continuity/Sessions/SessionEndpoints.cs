@@ -23,7 +23,7 @@ internal static class SessionEndpoints
     });
 
     private static Task<IResult> FindAsync(FindSessionRequest request, SessionRecords records) =>
-        AnswerAsync([request.Session], async () => TypedResults.Ok(new FindSessionResponse(await records.FindAsync(request.Session))));
+        AnswerAsync([request.Session], async () => TypedResults.Ok(await records.FindAsync(request.Session)));
 
     private static Task<IResult> WriteAsync(WriteSessionRequest request, SessionRecords records, ContinuityMetrics metrics) => AnswerAsync([request.Claim.Session], async () =>
     {

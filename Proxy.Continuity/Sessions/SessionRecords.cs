@@ -33,9 +33,13 @@ internal sealed class SessionRecords(IConnectionMultiplexer redis)
         return new ClaimSessionResponse(answer[0]!, (long)answer[1], answer[2]!, TextOf(answer[3]), TextOf(answer[4]));
     }
 
-    /// <summary>Where the session's holder is; null if nobody's claim lives.</summary>
+    /// <summary>Where the session's holder is.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task<string?> FindAsync(string session) => (string?)await RunAsync(_find, session);
+    public async Task<FindSessionResponse> FindAsync(string session)
+    {
+        var address = (RedisValue)await RunAsync(_find, session);
+        return new FindSessionResponse(TextOf(address), !address.IsNull);
+    }
 
     /// <summary>Writes what a session has come to; false if its claim has been superseded.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>

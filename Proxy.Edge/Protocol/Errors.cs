@@ -169,6 +169,10 @@ internal static class Errors
 
     public static ApiError EventTooLarge { get; } = new(Status502BadGateway, "stream_event_too_large", "Upstream sent an event that is too large to relay.", ApiError.Server);
 
+    /// <summary>What was made of it is not kept; nothing of what its connection knew is known to the other edge.</summary>
+    public static ApiError SessionLost { get; } =
+        new(Status502BadGateway, StreamIncomplete, "Another edge of the gateway has taken the conversation over; its connection here is closed.", ApiError.Server, ShouldRetry: false);
+
     public static ApiError LeaseLost { get; } =
         new(Status503ServiceUnavailable, StreamIncomplete, "The gateway lost its claim on the upstream account and stopped the turn.", ApiError.Server);
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Turns;
@@ -27,9 +28,12 @@ internal sealed record SessionPlace(Session? Session = null, SessionHolder? Else
 /// of old: where its scope's holder is gone or silent it runs beside, and the scope is claimed when the lease allows.
 /// </summary>
 internal sealed class SessionPlaces(
-    SessionRegistry registry, ContinuityClient continuity, SessionHolders holders, Drain drain, IOptions<EdgeOptions> edge, IOptions<SessionsOptions> options)
+    SessionRegistry registry, ContinuityClient continuity, SessionHolders holders, Drain drain, IOptions<EdgeOptions> edge, IOptions<SessionsOptions> options,
+    TimeProvider time)
 {
     private const string Path = "/responses";
+    private static readonly TimeSpan RenewalBound = TimeSpan.FromSeconds(SessionClaim.RenewIntervalSeconds + 0.5);
+    private static readonly TimeSpan RenewalPause = TimeSpan.FromMilliseconds(100);
 
     /// <param name="path">Below an account's base URL.</param>
     /// <param name="forwardedFor">The session for which another edge has sent the turn here.</param>
@@ -63,13 +67,28 @@ internal sealed class SessionPlaces(
         {
             return SessionPlace.Misdirected;
         }
-        if (await continuity.FindSessionAsync(name, cancellationToken) is not { } found)
+        if (await FindAsync(name, cancellationToken) is not { } found)
         {
             return new SessionPlace(Signal: new RecoverySignal(SignalKind.LookupFailed));
         }
         return found.Address is { } address && await HoldsAsync(address, name, anchor, cancellationToken)
             ? new SessionPlace(Elsewhere: new SessionHolder(address, name))
             : SessionPlace.AnchorGone;
+    }
+
+    // A store that has lost the record gets it back with the holder's next renewal; until then nobody can say that the anchor is dead.
+    private async Task<FindSessionResponse?> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            var found = await continuity.FindSessionAsync(name, cancellationToken);
+            if (found is not { IsKnown: false } || time.GetElapsedTime(started) > RenewalBound)
+            {
+                return found;
+            }
+            await Task.Delay(RenewalPause, time, cancellationToken);
+        }
     }
 
     private async Task<SessionPlace> OfScopeAsync(Turn turn, SessionKey key, string? forwardedFor, CancellationToken cancellationToken)

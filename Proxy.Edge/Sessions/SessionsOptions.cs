@@ -58,9 +58,9 @@ internal sealed class SessionsOptions : IValidatableObject
     [Range(0.01, 600)]
     public double SweepSeconds { get; set; } = 5;
 
-    /// <summary>Milliseconds in which another edge must say that it holds a session; past them it is taken for gone. Default 800.</summary>
+    /// <summary>Milliseconds in which another edge must say that it holds a session; past them it is taken for gone. Default 500.</summary>
     [Range(10, 10_000)]
-    public int ProbeMs { get; set; } = 800;
+    public int ProbeMs { get; set; } = 500;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

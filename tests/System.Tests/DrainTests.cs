@@ -14,7 +14,7 @@ public sealed class DrainTests(RunningSystem system)
     {
         system.Simulator.Script(rule => rule.Deltas(40, 4).Paced(TimeSpan.FromMilliseconds(10)));
         using var traffic = new CancellationTokenSource();
-        var balancer = new Balancer(system);
+        var balancer = new Balancer(system, edges: 2);
         var watching = balancer.WatchAsync(traffic.Token);
         var completed = 0;
         var clients = Enumerable.Range(0, Clients).Select(async number =>
@@ -47,46 +47,5 @@ public sealed class DrainTests(RunningSystem system)
         var former = system.Host.ProcessOf(edge)!.Value;
         ProcessSignals.Terminate(former);
         await system.Host.WaitForRestartAsync(edge, former, TimeSpan.FromSeconds(40));
-    }
-
-    /// <summary>Sends to edges that say they are ready, in turn.</summary>
-    private sealed class Balancer(RunningSystem system)
-    {
-        private readonly bool[] _ready = [true, true];
-        private int _next;
-
-        public bool IsReady(int edge) => Volatile.Read(ref _ready[edge]);
-
-        public int Pick()
-        {
-            var edge = (Interlocked.Increment(ref _next) & 1) ^ 1;
-            return IsReady(edge) ? edge : 1 - edge;
-        }
-
-        public async Task WatchAsync(CancellationToken cancellationToken)
-        {
-            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(1) };
-            while (!cancellationToken.IsCancellationRequested)
-            {
-                foreach (var edge in new[] { 0, 1 })
-                {
-                    Volatile.Write(ref _ready[edge], await IsHealthyAsync(http, edge));
-                }
-                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, CancellationToken.None);
-            }
-        }
-
-        private async Task<bool> IsHealthyAsync(HttpClient http, int edge)
-        {
-            try
-            {
-                using var answer = await http.GetAsync(new Uri(system.Host.AddressOf(edge), "/health"));
-                return answer.IsSuccessStatusCode;
-            }
-            catch (Exception away) when (away is HttpRequestException or OperationCanceledException)
-            {
-                return false;
-            }
-        }
     }
 }

@@ -23,7 +23,7 @@ internal static class RecoveryPolicy
         SignalKind.NotCreated => NotCreated(facts, settings),
         SignalKind.AnchorGone => DeadAnchor(facts, settings, "anchor_gone"),
         SignalKind.Refused => Refused(facts, signal, settings, now),
-        SignalKind.SessionLost => Answer("session_lost", Cut(facts, null)),
+        SignalKind.SessionLost => Answer("session_lost", Errors.SessionLost),
         SignalKind.SessionUnknown => Answer("session_lookup_failed", Errors.SessionLookupFailed),
         SignalKind.SessionsBusy => Answer("sessions_busy", Errors.SessionsBusy),
         SignalKind.LookupFailed => Answer("owner_lookup_failed", Errors.OwnerLookupFailed),

@@ -44,7 +44,7 @@ internal sealed class FakeSessions
     public FakeSessions()
     {
         OnClaim = request => Task.FromResult(IsAway ? null : Claim(request));
-        OnFind = request => Task.FromResult(IsAway ? null : new FindSessionResponse(HolderOf(request.Session)));
+        OnFind = request => Task.FromResult(IsAway ? null : new FindSessionResponse(HolderOf(request.Session), Knows(request.Session)));
         OnWrite = request => Task.FromResult(IsAway ? 503 : Write(request));
         OnRenew = request => Task.FromResult(IsAway ? null : Renew(request));
         OnRelease = request => Task.FromResult(IsAway ? 503 : Release(request));
@@ -72,6 +72,15 @@ internal sealed class FakeSessions
         lock (_lock)
         {
             return _records.TryGetValue(session, out var record) && IsLive(record) ? record.Address : null;
+        }
+    }
+
+    /// <summary>True if there is a record, whoever's.</summary>
+    public bool Knows(string session)
+    {
+        lock (_lock)
+        {
+            return _records.ContainsKey(session);
         }
     }
 

@@ -1,0 +1,72 @@
+using Testing;
+using Testing.Processes;
+using Xunit.Abstractions;
+
+namespace WholeSystem.Sessions;
+
+/// <summary>Edges that die, leave, and freeze, while conversations go on over all of them.</summary>
+[Collection(ThreeEdgesCollection.Name)]
+public sealed class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
+{
+    private static readonly TimeSpan Think = TimeSpan.FromSeconds(2.5);
+    // A claim ends after ten seconds without a renewal.
+    private static readonly TimeSpan PastTheLease = TimeSpan.FromSeconds(12);
+
+    private RunningSystem System => edges.System;
+
+    [Fact]
+    public async Task Conversations_on_sockets_lose_what_their_edge_held_and_nothing_else()
+    {
+        var incidents = new Incidents();
+        var conversations = await edges.TalkAsync(conversations: 200, turns: 10, store: false, Think, incidents, FaultsAsync);
+        TimeSpan[] told = [.. incidents.NotFound.Select(told => told.Elapsed).Order()];
+        output.WriteLine($"{told.Length} anchors told dead: half of them within {told[told.Length / 2].TotalMilliseconds:F0} ms, the slowest in {told[^1].TotalMilliseconds:F0} ms; "
+            + $"{incidents.Retried} turns tried again");
+        // Three faults cost a conversation three times at most.
+        Assert.All(conversations, conversation => Assert.InRange(conversation.Rebuilt, 0, 3));
+        // On a busy machine one or the other may take longer; that clients wait as a rule would be a fault.
+        Assert.InRange(told[told.Length / 2], TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        await NothingWasDoneTwiceAsync();
+    }
+
+    [Fact]
+    public async Task Stored_conversations_lose_nothing()
+    {
+        var conversations = await edges.TalkAsync(conversations: 60, turns: 10, store: true, Think, new Incidents(), FaultsAsync);
+        Assert.All(conversations, conversation => Assert.Equal(0, conversation.Rebuilt));
+    }
+
+    private async Task FaultsAsync(Balancer balancer, IReadOnlyList<Conversation> conversations)
+    {
+        await Task.Delay(Think * 1.5, TimeProvider.System);
+        var killed = System.Host.Kill("edge-0");
+        await System.Host.WaitForRestartAsync("edge-0", killed, TimeSpan.FromSeconds(30));
+        await Eventually.TrueAsync(() => balancer.IsReady(0), TimeSpan.FromSeconds(30));
+
+        // Those that were not on it go on as if nothing had been.
+        await Eventually.TrueAsync(() => conversations.All(conversation => conversation.Answered >= 4), TimeSpan.FromSeconds(60));
+        Assert.Contains(conversations, conversation => conversation.Rebuilt == 0);
+
+        var drained = System.Host.ProcessOf("edge-1")!.Value;
+        ProcessSignals.Terminate(drained);
+        await System.Host.WaitForRestartAsync("edge-1", drained, TimeSpan.FromSeconds(40));
+        await Eventually.TrueAsync(() => balancer.IsReady(1), TimeSpan.FromSeconds(30));
+
+        var frozen = System.Host.ProcessOf("edge-2")!.Value;
+        ProcessSignals.Freeze(frozen);
+        await Task.Delay(PastTheLease, TimeProvider.System);
+        ProcessSignals.Thaw(frozen);
+    }
+
+    // Two edges that wrote for one session at the same time would show as overlapping successes.
+    private async Task NothingWasDoneTwiceAsync()
+    {
+        await Eventually.TrueAsync(async () => await System.CountSlotsAsync() == 0, TimeSpan.FromSeconds(60));
+        var overlaps = await System.QueryAsync<long>("""
+            SELECT count(*) FROM request_logs a JOIN request_logs b ON a.session = b.session AND a.edge_id < b.edge_id
+            WHERE a.status = 'success' AND b.status = 'success'
+              AND a.requested_at < b.requested_at + b.duration_ms * interval '1 ms' AND b.requested_at < a.requested_at + a.duration_ms * interval '1 ms'
+            """);
+        Assert.Equal(0, overlaps);
+    }
+}
