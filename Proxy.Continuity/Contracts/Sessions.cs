@@ -35,7 +35,7 @@ internal sealed record ClaimSessionResponse(string Holder, long Epoch, string Ad
 /// <summary>POST <see cref="ContinuityRoutes.FindSession"/>: 200 with <see cref="FindSessionResponse"/>; 503 when the store cannot be asked.</summary>
 internal sealed record FindSessionRequest(string Session);
 
-/// <param name="Address">Where the edge is whose claim lives; null if none does.</param>
+/// <param name="Address">Where the edge is that claimed it last, whether or not its time is over; null if it has given the claim up.</param>
 /// <param name="IsKnown">False if there is no record: the store may have lost it, and then its holder writes it anew with its next renewal.</param>
 internal sealed record FindSessionResponse(string? Address, bool IsKnown);
 

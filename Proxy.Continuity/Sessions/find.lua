@@ -1,12 +1,10 @@
--- Finds where a session is.
+-- Finds where a session is. A claim whose time is over counts until another one is made: its holder may be alive and only unable to renew it.
 --
 -- KEYS[1] continuity:session:<name>
 --
--- Returns the holder's address, '' if nobody's claim lives, or nil if there is no record.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local record = redis.call('HMGET', KEYS[1], 'address', 'lease_until')
-if not record[2] then
+-- Returns the holder's address, '' if the claim was given up, or nil if there is no record.
+local record = redis.call('HMGET', KEYS[1], 'holder', 'address')
+if not record[1] then
     return nil
 end
-return tonumber(record[2]) > now and record[1] or ''
+return record[1] ~= '' and record[2] or ''

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -94,6 +95,21 @@ internal sealed class ContinuityHost : IAsyncDisposable
         using var response = await PostRowsAsync(rows);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.IntakeResponse))!.SetAside;
+    }
+
+    /// <summary>Posts to a route; the status.</summary>
+    public async Task<HttpStatusCode> PostAsync<T>(string route, T request, JsonTypeInfo<T> type)
+    {
+        using var response = await Http.PostAsJsonAsync(route, request, type);
+        return response.StatusCode;
+    }
+
+    /// <summary>Posts to a route that has to answer.</summary>
+    public async Task<TAnswer> AskAsync<T, TAnswer>(string route, T request, JsonTypeInfo<T> type, JsonTypeInfo<TAnswer> answerType)
+    {
+        using var response = await Http.PostAsJsonAsync(route, request, type);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return (await response.Content.ReadFromJsonAsync(answerType))!;
     }
 
     public async ValueTask DisposeAsync()
