@@ -110,6 +110,13 @@ internal sealed class SessionPlaces(
         {
             return WithoutHolder(turn);
         }
+        // An anchor that nobody knows may have been made there while its owner could not be told: only that edge can say, and to claim the session from it would
+        // end what it holds.
+        if (turn.Route.Anchor == Anchor.Unknown && await continuity.FindSessionAsync(key.Name, cancellationToken) is { Address: { } last }
+            && await HoldsAsync(last, key.Name, turn.Request.PreviousResponseId, cancellationToken))
+        {
+            return new SessionPlace(Elsewhere: new SessionHolder(last, key.Name));
+        }
         var (opened, heldAt, isKnown) = await AskAsync(turn, key, cancellationToken);
         if (opened is not null)
         {
