@@ -73,6 +73,14 @@ internal sealed class FakeAccounts : FakeService
     public void Put(AdmittedAccount account) => All = [.. All.Where(known => known.Id != account.Id), account];
 
     /// <summary>Takes an account away, as an administrator who disables it does.</summary>
+    /// <summary>Forgets what was asked and settled.</summary>
+    public void Forget()
+    {
+        _abandoned.Clear();
+        Asked.Clear();
+        Settled.Clear();
+    }
+
     public void Remove(string token) => All = [.. All.Where(known => known.Id != $"acc-{token}")];
 
     /// <summary>Gives an account another credential; its place stays.</summary>

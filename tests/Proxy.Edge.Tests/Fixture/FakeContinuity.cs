@@ -56,6 +56,19 @@ internal sealed class FakeContinuity : FakeService
     public void Bind(string scope, string account, string keyId = "key-1", string? domain = null) =>
         _scopes[$"{keyId} {scope}"] = ($"acc-{account}", domain ?? $"dom-{account}");
 
+    /// <summary>Forgets all there was.</summary>
+    public void Forget()
+    {
+        _owners.Clear();
+        _scopes.Clear();
+        _rejected.Clear();
+        Resolved.Clear();
+        Published.Clear();
+        Rejected.Clear();
+        Rows.Clear();
+        Sessions.Forget();
+    }
+
     public OwnerRecord? OwnerOf(string id) => _owners.GetValueOrDefault(id);
 
     protected override void Map(WebApplication app)

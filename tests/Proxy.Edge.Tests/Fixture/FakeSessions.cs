@@ -94,6 +94,20 @@ internal sealed class FakeSessions
         }
     }
 
+    /// <summary>Forgets all there was.</summary>
+    public void Forget()
+    {
+        lock (_lock)
+        {
+            _records.Clear();
+        }
+        Claimed.Clear();
+        Found.Clear();
+        Written.Clear();
+        Renewed.Clear();
+        Released.Clear();
+    }
+
     /// <summary>Ends the lease of a session whose holder has not been heard of.</summary>
     public void Lapse(string session)
     {

@@ -11,6 +11,8 @@ internal sealed class LogBook : ILoggerProvider, ILogger
     /// <summary>Message, structured values and exception of every entry.</summary>
     public IReadOnlyList<(LogLevel Level, string Text)> Entries => [.. _entries];
 
+    public void Forget() => _entries.Clear();
+
     public ILogger CreateLogger(string categoryName) => this;
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
