@@ -17,7 +17,7 @@ internal static class ContinuityRoutes
     public const string RequestLogs = "/internal/request-logs";
 
     public const int MaxIds = 64;
-    public const int MaxSessions = 500;
+    public const int MaxSessions = 100;
     public const int MaxRows = 1000;
 }
 

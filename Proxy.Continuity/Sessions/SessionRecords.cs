@@ -20,6 +20,7 @@ internal sealed class SessionRecords(IConnectionMultiplexer redis)
     private readonly string _claim = Script("claim.lua");
     private readonly string _find = Script("find.lua");
     private readonly string _write = Script("write.lua");
+    private readonly string _renew = Script("renew.lua");
     private readonly string _release = Script("release.lua");
 
     /// <summary>True for a name as edges make them.</summary>
@@ -54,13 +55,20 @@ internal sealed class SessionRecords(IConnectionMultiplexer redis)
         {
             fields.AddRange(["response", response, "stored", request.Stored ? 1 : 0]);
         }
-        return WriteAsync(request.Claim, request.Address, request.AccountId, fields);
+        return RunAsync(_write, request.Claim, [request.Address, LeaseMs, LifetimeMs, request.AccountId, .. fields]);
     }
 
     /// <summary>Renews a claim; false if it has been superseded.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public Task<bool> RenewAsync(RenewedSession session) => WriteAsync(
-        session.Claim, session.Address, session.AccountId, session.Domain is { } domain ? ["key", session.KeyId, "domain", domain] : ["key", session.KeyId]);
+    public Task<bool> RenewAsync(RenewedSession session)
+    {
+        List<RedisValue> fields = ["key", session.KeyId];
+        if (session is { AccountId: { } account, Domain: { } domain })
+        {
+            fields.AddRange(["account", account, "domain", domain]);
+        }
+        return RunAsync(_renew, session.Claim, [session.Address, LeaseMs, LifetimeMs, .. fields]);
+    }
 
     /// <summary>True unless the claim has been superseded; a record that is gone says nothing against it.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
@@ -72,7 +80,7 @@ internal sealed class SessionRecords(IConnectionMultiplexer redis)
 
     /// <summary>Gives a claim up, unless it has been superseded.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public Task ReleaseAsync(SessionClaim claim) => RunAsync(_release, claim.Session, claim.Holder, EpochOf(claim));
+    public Task ReleaseAsync(SessionClaim claim) => RunAsync(_release, claim, [LifetimeMs]);
 
     /// <summary>Who owns what the session knows to be its latest, by the ids asked: for aliases that are lost.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
@@ -88,8 +96,9 @@ internal sealed class SessionRecords(IConnectionMultiplexer redis)
         })];
     }
 
-    private async Task<bool> WriteAsync(SessionClaim claim, string address, string? accountId, List<RedisValue> fields) =>
-        (int)await RunAsync(_write, claim.Session, [claim.Holder, EpochOf(claim), address, LeaseMs, LifetimeMs, accountId ?? "", .. fields]) == 1;
+    // False if the claim has been superseded.
+    private async Task<bool> RunAsync(string script, SessionClaim claim, IEnumerable<RedisValue> arguments) =>
+        (int)await RunAsync(script, claim.Session, [claim.Holder, EpochOf(claim), .. arguments]) == 1;
 
     private Task<RedisResult> RunAsync(string script, string session, params RedisValue[] arguments) =>
         redis.GetDatabase().ScriptEvaluateAsync(script, [KeyNames.Session(session)], arguments);

@@ -164,6 +164,16 @@ public sealed class SessionTests : StoresTest
     }
 
     [Fact]
+    public async Task A_late_renewal_does_not_bring_the_account_before_back()
+    {
+        var claim = ClaimOf(await ClaimAsync("h1"));
+        await WriteAsync(claim, account: "account-2", response: Response.Id);
+        Assert.Empty((await RenewAsync(claim)).Lost);
+        var record = await RecordAsync();
+        Assert.Equal(("account-2", Response.Id), (record["account"], record["response"]));
+    }
+
+    [Fact]
     public async Task A_takeover_keeps_what_the_record_knows()
     {
         await WriteAsync(ClaimOf(await ClaimAsync("h1")), response: Response.Id);
