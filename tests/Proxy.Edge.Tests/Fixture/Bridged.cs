@@ -16,6 +16,9 @@ internal static class Bridged
     public static readonly (string Name, string Value) OtherThread = ("thread-id", "u");
     public static readonly string OtherSession = FakeSessions.NameOf("thread:u");
 
+    // Longer than any turn of a test takes, whatever it waits for.
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
+
     public static string Body(string input = "hello", string? anchor = null, bool stream = true, bool store = false, string more = "") =>
         Asking.HttpBody(Asking.Frame(input, store: store, anchor: anchor, more: more), stream);
 
@@ -30,8 +33,10 @@ internal static class Bridged
     /// <summary>A body to its end.</summary>
     public static async Task<Answer> SendAsync(this RunningEdge edge, string body, CancellationToken cancellationToken = default, params (string Name, string Value)[] headers)
     {
-        using var response = await edge.PostAsync(body, cancellationToken: cancellationToken, headers: headers);
-        var text = await response.Content.ReadAsStringAsync(cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Limit);
+        using var response = await edge.PostAsync(body, cancellationToken: limit.Token, headers: headers);
+        var text = await response.Content.ReadAsStringAsync(limit.Token);
         var all = response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(',', header.Value), StringComparer.OrdinalIgnoreCase);
         return new Answer(response.StatusCode, text, all);
     }
