@@ -69,7 +69,7 @@ internal sealed partial class HttpTurnRunner(
         }
         if (place.Elsewhere is { } holder)
         {
-            switch (await forwarding.SendAsync(context, turn, body, holder))
+            switch (await forwarding.SendAsync(context, turn, body, holder, deadline))
             {
                 case ForwardOutcome.Served:
                     turn.Activity?.Dispose();
