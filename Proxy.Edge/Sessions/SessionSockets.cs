@@ -255,9 +255,11 @@ internal sealed partial class SessionSockets(
             {
                 continue;
             }
+            // Before it is closed: its end gives the room back as well, and whoever comes second would look for another one.
+            var isRoom = GiveRoomBack(socket);
             Close(socket, "evicted");
             socket.Leave();
-            if (GiveRoomBack(socket))
+            if (isRoom)
             {
                 return true;
             }
