@@ -42,7 +42,7 @@ internal sealed class SessionForwarding(
     });
 
     /// <summary>Sends the turn to the holder.</summary>
-    public async Task<ForwardOutcome> SendAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, SessionHolder holder)
+    public async Task<ForwardOutcome> SendAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, SessionHolder holder, TurnDeadline deadline)
     {
         if (context.Response.HasStarted)
         {
@@ -56,9 +56,10 @@ internal sealed class SessionForwarding(
 
         var path = SessionRoutes.Turns + context.Request.QueryString.ToUriComponent();
         var forwarded = new ForwardedTurn(turn.Id, turn.AcceptedAt, turn.Caller.KeyId, holder.Session, ForwardToken.HashOf(body.Span));
-        var transformer = new ToHolder(new Uri(holder.Address.TrimEnd('/') + path), _token.Sign(forwarded, HttpMethods.Post, path, time.GetUtcNow()));
-        var silence = turn.Request.Stream ? Math.Max(options.Value.IdleSeconds, options.Value.CreatedSeconds) : options.Value.TurnSeconds;
-        var failure = await forwarder.SendAsync(context, holder.Address, _edges, new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(silence) + Margin }, transformer);
+        var silence = TimeSpan.FromSeconds(turn.Request.Stream ? Math.Max(options.Value.IdleSeconds, options.Value.CreatedSeconds) : options.Value.TurnSeconds) + Margin;
+        var transformer = new ToHolder(
+            new Uri(holder.Address.TrimEnd('/') + path), _token.Sign(forwarded, HttpMethods.Post, path, time.GetUtcNow()), new ForwardedAnswer(context, turn, deadline, silence, time));
+        var failure = await forwarder.SendAsync(context, holder.Address, _edges, new ForwarderRequestConfig { ActivityTimeout = silence }, transformer, deadline.Token);
         var outcome = transformer.IsMisdirected || (failure == ForwarderError.Request && WasNotSent(context)) ? ForwardOutcome.NotThere
             : failure == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested ? ForwardOutcome.Served
             : ForwardOutcome.Cut;
@@ -72,7 +73,7 @@ internal sealed class SessionForwarding(
         context.GetForwarderErrorFeature()?.Exception is HttpRequestException exception && UpstreamRequests.WasNotSent(exception);
 
     // What a client may send goes on, but for what it shows us alone: the other edge takes our word for who it is.
-    private sealed class ToHolder(Uri address, string token) : HttpTransformer
+    private sealed class ToHolder(Uri address, string token, ForwardedAnswer answer) : HttpTransformer
     {
         public bool IsMisdirected { get; private set; }
 
@@ -88,16 +89,21 @@ internal sealed class SessionForwarding(
             return ValueTask.CompletedTask;
         }
 
-        public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
             IsMisdirected = proxyResponse is { StatusCode: HttpStatusCode.MisdirectedRequest } && HeaderPolicy.ValueOf(proxyResponse, WireHeaders.Forwarded) is not null;
             if (proxyResponse is null || IsMisdirected)
             {
-                return ValueTask.FromResult(false);
+                return false;
             }
             httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             HeaderPolicy.CopyDownstream(proxyResponse, httpContext.Response.Headers);
-            return ValueTask.FromResult(true);
+            if (proxyResponse.Content.Headers.ContentType?.MediaType != "text/event-stream")
+            {
+                return true;
+            }
+            await answer.RelayAsync(proxyResponse);
+            return false;
         }
     }
 }

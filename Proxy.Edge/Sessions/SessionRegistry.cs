@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
@@ -25,6 +26,9 @@ internal sealed class SessionRegistry(
     private readonly ConcurrentDictionary<string, Session> _sessions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Session> _besides = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Lazy<Task<OpenedSession?>>> _opening = new(StringComparer.Ordinal);
+
+    // Says no more than that it is worth looking: many that end at once are closed together.
+    private readonly Channel<bool> _emptied = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
 
     public IEnumerable<Session> All => _sessions.Values;
 
@@ -95,6 +99,13 @@ internal sealed class SessionRegistry(
             }
         }
     }
+
+    /// <summary>A session may have nothing left.</summary>
+    public void NoteEmptied() => _emptied.Writer.TryWrite(true);
+
+    /// <summary>Waits until a session may have nothing left.</summary>
+    /// <exception cref="OperationCanceledException">Canceled.</exception>
+    public async Task WaitForEmptiedAsync(CancellationToken cancellationToken) => await _emptied.Reader.ReadAsync(cancellationToken);
 
     /// <summary>Closes those sessions of which nothing is left, and gives up their claims.</summary>
     public async Task CloseEmptyAsync(IEnumerable<Session> sessions, CancellationToken cancellationToken)

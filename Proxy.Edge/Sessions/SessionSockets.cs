@@ -212,7 +212,7 @@ internal sealed partial class SessionSockets(
         GiveRoomBack(socket);
         metrics.CountSocket(-1);
         metrics.CountSocketEnd(socket.CloseReason ?? "upstream");
-        await registry.CloseEmptyAsync([session], CancellationToken.None);
+        registry.NoteEmptied();
     }
 
     private string? ReasonToClose(Session session, SessionSocket socket, bool isIdle)

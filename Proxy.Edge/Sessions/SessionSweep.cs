@@ -31,15 +31,17 @@ internal sealed class SessionSweep(
         var interval = TimeSpan.FromSeconds(options.Value.SweepSeconds);
         while (!stoppingToken.IsCancellationRequested)
         {
-            using (var wake = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, drain.Begun.IsCancellationRequested ? CancellationToken.None : drain.Begun))
+            using (var due = new CancellationTokenSource(interval, time))
+            using (var wake = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, due.Token, drain.Begun.IsCancellationRequested ? CancellationToken.None : drain.Begun))
             {
-                await Task.Delay(interval, time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await registry.WaitForEmptiedAsync(wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                foreach (var session in wake.IsCancellationRequested ? registry.All : [])
+                {
+                    sockets.Sweep(session, drain.Begun.IsCancellationRequested);
+                }
             }
-            foreach (var session in registry.All)
-            {
-                sockets.Sweep(session, drain.Begun.IsCancellationRequested);
-            }
-            await registry.CloseEmptyAsync(registry.All, stoppingToken);
+            // Not the token: what is closed here must be given up there, too.
+            await registry.CloseEmptyAsync(registry.All, CancellationToken.None);
         }
     }
 }

@@ -40,12 +40,12 @@ internal sealed class SessionTurns(
     }
 
     /// <summary>A turn that has used a session is done with it.</summary>
-    public async Task LeaveAsync(Session session)
+    public void Leave(Session session)
     {
         session.Leave();
         if (session.Sockets.Count == 0)
         {
-            await registry.CloseEmptyAsync([session], CancellationToken.None);
+            registry.NoteEmptied();
         }
     }
 
@@ -91,7 +91,7 @@ internal sealed class SessionTurns(
         journal.End(turn, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
         journal.Release(turn);
         sockets.Leave(session, socket, drain.Begun.IsCancellationRequested);
-        await LeaveAsync(session);
+        Leave(session);
     }
 
     private static RecoverySignal Held(HttpAnswer answer, Turn turn, RecoverySignal signal)

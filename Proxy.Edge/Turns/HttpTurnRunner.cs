@@ -69,7 +69,7 @@ internal sealed partial class HttpTurnRunner(
         }
         if (place.Elsewhere is { } holder)
         {
-            switch (await forwarding.SendAsync(context, turn, body, holder))
+            switch (await forwarding.SendAsync(context, turn, body, holder, deadline))
             {
                 case ForwardOutcome.Served:
                     turn.Activity?.Dispose();
@@ -99,7 +99,7 @@ internal sealed partial class HttpTurnRunner(
                 signal = null;
                 if (place.Session is { IsLost: true } lost)
                 {
-                    await sessions.LeaveAsync(lost);
+                    sessions.Leave(lost);
                     place = places.WithoutHolder(turn);
                     turn.Claim = place.Session?.Lease.Claim;
                 }
@@ -110,7 +110,7 @@ internal sealed partial class HttpTurnRunner(
         {
             if (place.Session is { } session && !turn.IsDrained)
             {
-                await sessions.LeaveAsync(session);
+                sessions.Leave(session);
             }
         }
     }

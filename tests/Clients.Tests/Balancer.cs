@@ -75,15 +75,14 @@ public sealed class Balancer : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext context)
     {
-        var edge = Pick();
-        var isReady = IsReady(edge);
+        var edge = await PickAsync(context.RequestAborted);
         Interlocked.Increment(ref _running[edge]);
         try
         {
             var fault = await _forwarder.SendAsync(context, _system.AddressOf(edge).ToString(), _http, ForwarderRequestConfig.Empty);
             if (fault != ForwarderError.None)
             {
-                _faults.Enqueue($"edge-{edge}, {(isReady ? "ready when asked" : "not ready")}, {(IsReady(edge) ? "ready" : "not ready")} now: {fault}, {context.GetForwarderErrorFeature()?.Exception?.GetBaseException().Message}");
+                _faults.Enqueue($"edge-{edge}, {(IsReady(edge) ? "ready" : "not ready")} by now: {fault}, {context.GetForwarderErrorFeature()?.Exception?.GetBaseException().Message}");
             }
         }
         finally
@@ -92,19 +91,21 @@ public sealed class Balancer : IAsyncDisposable
         }
     }
 
-    // The next edge; any, if none is ready.
-    private int Pick()
+    // The next that is ready; who comes while none is waits for one.
+    private async Task<int> PickAsync(CancellationToken cancellationToken)
     {
-        var edge = 0;
-        for (var tries = 0; tries < RollingSystem.Edges; tries++)
+        while (true)
         {
-            edge = (int)((uint)Interlocked.Increment(ref _next) % RollingSystem.Edges);
-            if (IsReady(edge))
+            for (var tries = 0; tries < RollingSystem.Edges; tries++)
             {
-                break;
+                var edge = (int)((uint)Interlocked.Increment(ref _next) % RollingSystem.Edges);
+                if (IsReady(edge))
+                {
+                    return edge;
+                }
             }
+            await Task.Delay(Interval, TimeProvider.System, cancellationToken);
         }
-        return edge;
     }
 
     private async Task WatchAsync(int edge)

@@ -38,7 +38,7 @@ public sealed class ClientSystem : IAsyncLifetime
             """;
         // With telemetry on, though nobody takes it: instrumentation must not show in what goes upstream.
         _host = await AppHostProcess.StartAsync(
-            [$"--Accounts:Seed={seed.Trim()}"], environment: new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" });
+            [$"--Accounts:Seed={seed.Trim()}", "--Sessions:Mode=Off"], environment: new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" });
     }
 
     public async Task DisposeAsync()

@@ -8,6 +8,8 @@ namespace Clients.Tests;
 public sealed class RollingRestartTests(RollingSystem system, ITestOutputHelper output) : IClassFixture<RollingSystem>, IDisposable
 {
     private const int Clients = 8;
+    private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(0.5);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
     // The process ends at most so long after running turns had to.
     private static readonly TimeSpan AfterDrain = TimeSpan.FromSeconds(5);
@@ -17,7 +19,7 @@ public sealed class RollingRestartTests(RollingSystem system, ITestOutputHelper 
     [NeedsNpmFact]
     public async Task A_rolling_restart_fails_no_turn_that_is_shorter_than_the_drain()
     {
-        system.Simulator.Script(rule => rule.Deltas(40, 4).Paced(TimeSpan.FromMilliseconds(10)));
+        system.Simulator.Script(rule => rule.Deltas(10, 4).Paced(TimeSpan.FromMilliseconds(30)));
         await using var balancer = await Balancer.StartAsync(system);
         await using var clients = await NodeProgram.StartAsync("rolling.mjs", balancer.BaseAddress.ToString(), ClientSystem.Key, $"{Clients}");
         await EveryClientGoesOnAsync(clients);
@@ -42,38 +44,51 @@ public sealed class RollingRestartTests(RollingSystem system, ITestOutputHelper 
     }
 
     [NeedsNpmFact]
-    public async Task A_turn_over_a_session_that_is_longer_than_the_drain_is_told_that_it_is_incomplete()
+    public Task A_turn_over_a_session_that_is_longer_than_the_drain_is_told_that_it_is_incomplete() =>
+        LongTurnsAreToldAsync(stopped: 0, new Conversation("own", Holder: 0, Through: 0), new Conversation("held for another", Holder: 0, Through: 1));
+
+    // The edge that runs the turn knows nothing of the stop.
+    [NeedsNpmFact]
+    public Task A_long_turn_that_the_edge_passes_on_to_another_is_told_too() =>
+        LongTurnsAreToldAsync(stopped: 0, new Conversation("passed on", Holder: 2, Through: 0));
+
+    private async Task LongTurnsAreToldAsync(int stopped, params Conversation[] conversations)
     {
-        const int stopped = 0;
         system.Simulator.Script(rule => rule.When(when => when with { Contains = "long of" }).Deltas(2000, 4).Paced(TimeSpan.FromMilliseconds(20)));
-        await Eventually.TrueAsync(() => system.IsReadyAsync(stopped), TimeSpan.FromSeconds(40));
-        // The edge that stops may hold the session, or hold it for another that has the client, or have the client of another.
-        await using var clients = await NodeProgram.StartAsync("long.mjs", ClientSystem.Key,
-            Conversation("own", holder: stopped, through: stopped), Conversation("for another", holder: stopped, through: 1), Conversation("at another", holder: 2, through: stopped));
-        string[] names = ["own", "for another", "at another"];
-        await Eventually.TrueAsync(() => names.All(name => clients.Seen.Any(seen => (string?)seen["name"] == name && (string?)seen["type"] == "response.output_text.delta")));
-        Assert.All(names, name => Assert.True(IsOnOneSocket(name), $"{name}: the turn is not where the session is"));
+        foreach (var edge in Enumerable.Range(0, RollingSystem.Edges))
+        {
+            await Eventually.TrueAsync(() => system.IsReadyAsync(edge), StartLimit);
+        }
+        await using var clients = await NodeProgram.StartAsync("long.mjs", [ClientSystem.Key, .. conversations.Select(Argument)]);
+        await Eventually.TrueAsync(() => conversations.All(one => clients.Seen.Any(seen => (string?)seen["name"] == one.Name && (string?)seen["type"] == "response.output_text.delta")));
+        Assert.All(conversations, one => Assert.True(IsOnOneSocket(one.Name), $"{one.Name}: the turn is not where the session is"));
 
         var began = TimeProvider.System.GetTimestamp();
         var former = system.Terminate(stopped);
-        await clients.WaitForEndAsync(RollingSystem.Drain + AfterDrain);
-        output.WriteLine($"all told after {TimeProvider.System.GetElapsedTime(began).TotalSeconds:F1} s");
-        Assert.All(clients.Seen.Where(seen => seen["end"] is not null), end =>
+        // Longer than it may take: how a turn ended that took too long says more than that it did.
+        await clients.WaitForEndAsync(RollingSystem.Drain + AfterDrain + EndLimit);
+        var elapsed = TimeProvider.System.GetElapsedTime(began);
+        output.WriteLine($"all told after {elapsed.TotalSeconds:F1} s");
+        var ends = clients.Seen.Where(seen => seen["end"] is not null).ToList();
+        Assert.Equal(conversations.Length, ends.Count);
+        Assert.All(ends, end =>
             Assert.True(end["failure"] is null && (string?)end["last"] == "response.failed" && (string?)end["code"] == "stream_incomplete", end.ToJsonString()));
+        // Not before its time either: a turn may use all of it.
+        Assert.InRange(elapsed, RollingSystem.Drain - Tolerance, RollingSystem.Drain + AfterDrain);
         await system.WaitForRestartAsync(stopped, former);
     }
 
-    private string Conversation(string name, int holder, int through) =>
-        JsonSerializer.Serialize(new { name, holder = new Uri(system.AddressOf(holder), "v1"), through = new Uri(system.AddressOf(through), "v1") });
+    private string Argument(Conversation one) => JsonSerializer.Serialize(
+        new { name = one.Name, holder = new Uri(system.AddressOf(one.Holder), "v1"), through = new Uri(system.AddressOf(one.Through), "v1") });
 
     private bool IsOnOneSocket(string name) => system.Simulator.Recorded.Sockets.Any(socket =>
         new[] { "first", "long" }.All(text => socket.Received.Any(frame => frame.Turn is not null && frame.Text.Contains($"{text} of {name}", StringComparison.Ordinal))));
 
-    // Each has one more turn answered that began and ended from now on.
+    // Each has one more turn answered.
     private static async Task EveryClientGoesOnAsync(NodeProgram clients)
     {
         var before = Answered(clients);
-        await Eventually.GetAsync(() => Task.FromResult(Answered(clients)), now => now.Zip(before).All(client => client.First > client.Second + 1), TimeSpan.FromSeconds(20));
+        await Eventually.GetAsync(() => Task.FromResult(Answered(clients)), now => now.Zip(before).All(client => client.First > client.Second), TimeSpan.FromSeconds(20));
     }
 
     private static int[] Answered(NodeProgram clients)
@@ -81,4 +96,8 @@ public sealed class RollingRestartTests(RollingSystem system, ITestOutputHelper 
         var seen = clients.Seen;
         return [.. Enumerable.Range(0, Clients).Select(client => seen.Count(turn => (int)turn["client"]! == client && turn["failure"] is null))];
     }
+
+    /// <param name="Holder">The edge that holds its session.</param>
+    /// <param name="Through">The edge that the client of its long turn is connected to.</param>
+    private sealed record Conversation(string Name, int Holder, int Through);
 }

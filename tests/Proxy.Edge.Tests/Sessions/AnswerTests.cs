@@ -114,7 +114,11 @@ public sealed class AnswerTests
         {
             Headers = new Dictionary<string, string>
             {
-                ["x-codex-turn-state"] = "ts-1", ["x-models-etag"] = "etag-1", ["x-reasoning-included"] = "true", ["x-request-id"] = "upstreams-own", ["x-else"] = "else",
+                ["x-codex-turn-state"] = "ts-1",
+                ["x-models-etag"] = "etag-1",
+                ["x-reasoning-included"] = "true",
+                ["x-request-id"] = "upstreams-own",
+                ["x-else"] = "else",
             },
         })));
         foreach (var _ in (int[])[1, 2])

@@ -1,0 +1,72 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
+
+namespace Proxy.Edge.Sessions;
+
+/// <summary>
+/// The stream of a turn that another edge runs, passed on event by event: where that edge dies, or this one stops waiting, the client is told in its stream how the
+/// response has ended.
+/// </summary>
+internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadline deadline, TimeSpan silence, TimeProvider time)
+{
+    private bool _hasEnded;
+
+    /// <summary>Passes the stream on to its end, whoever ends it.</summary>
+    public async Task RelayAsync(HttpResponseMessage response)
+    {
+        await context.Response.StartAsync(context.RequestAborted);
+        using var silent = new CancellationTokenSource(silence, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, silent.Token);
+        try
+        {
+            var holder = PipeReader.Create(await response.Content.ReadAsStreamAsync(limit.Token));
+            var splitter = new SseSplitter();
+            ReadResult read;
+            do
+            {
+                read = await holder.ReadAsync(limit.Token);
+                silent.CancelAfter(silence);
+                var buffer = read.Buffer;
+                while (splitter.TryReadEvent(ref buffer, out var sseEvent))
+                {
+                    Observe(SseSplitter.DataOf(sseEvent));
+                    Write(sseEvent);
+                }
+                await context.Response.BodyWriter.FlushAsync(limit.Token);
+                holder.AdvanceTo(buffer.Start, buffer.End);
+            }
+            while (!read.IsCompleted);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException or HttpRequestException)
+        {
+            // Told below.
+        }
+        if (!_hasEnded && !context.RequestAborted.IsCancellationRequested)
+        {
+            var error = deadline.Token.IsCancellationRequested && deadline.Reason == SignalKind.Draining ? Errors.ShuttingDown : Errors.StreamCut;
+            await context.Response.BodyWriter.WriteAsync(ErrorEvents.SseFailed(error, turn.ResponseId, turn.LastSequence + 1), context.RequestAborted);
+        }
+    }
+
+    private void Observe(ReadOnlySpan<byte> json)
+    {
+        var head = EventScanner.ReadHead(json);
+        turn.Observe(head, time.GetTimestamp());
+        _hasEnded |= head.IsTerminal;
+        if (head.Kind == EventKind.Created)
+        {
+            turn.Observe(ResponseFactsReader.Read(json));
+        }
+    }
+
+    private void Write(in ReadOnlySequence<byte> bytes)
+    {
+        foreach (var segment in bytes)
+        {
+            context.Response.BodyWriter.Write(segment.Span);
+        }
+    }
+}
