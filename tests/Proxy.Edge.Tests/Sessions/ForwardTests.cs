@@ -9,6 +9,9 @@ namespace Proxy.Edge.Tests.Sessions;
 /// <summary>Turns that reach an edge while another one holds their session: SPEC 5.6, 10.7; W33.</summary>
 public sealed class ForwardTests
 {
+    // However busy the machine is: an edge that is there answers.
+    private const string Patient = "Sessions:ProbeMs=10000";
+
     [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]
@@ -16,8 +19,8 @@ public sealed class ForwardTests
     [InlineData(false, false)]
     public async Task The_holder_serves_it(bool anchored, bool stream)
     {
-        await using var edge = await RunningEdge.StartAsync();
-        await using var holder = await edge.StartAnotherAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
         var anchor = anchored ? await holder.LocalAnchorAsync() : null;
         if (!anchored)
         {
@@ -50,8 +53,8 @@ public sealed class ForwardTests
     [Fact]
     public async Task A_conversation_may_change_its_edge_with_every_turn()
     {
-        await using var edge = await RunningEdge.StartAsync();
-        await using var other = await edge.StartAnotherAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var other = await edge.StartAnotherAsync(Patient);
         string? anchor = null;
         for (var turn = 0; turn < 4; turn++)
         {
@@ -69,8 +72,8 @@ public sealed class ForwardTests
     [InlineData(false)]
     public async Task What_goes_wrong_there_is_told_here(bool stream)
     {
-        await using var edge = await RunningEdge.StartAsync();
-        await using var holder = await edge.StartAnotherAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
         await holder.LocalAnchorAsync();
         edge.Sim.Script(rule => rule.Once().Then(new ErrorStep { Status = 422, Code = "invalid_prompt", Message = "No: ü." }));
         Assert.Equal("No: ü.", (await edge.CarryAsync(stream: stream)).Refused(422, "invalid_prompt").Message());
@@ -83,8 +86,8 @@ public sealed class ForwardTests
     [Fact]
     public async Task A_cache_key_is_not_forwarded_but_its_anchor_is()
     {
-        await using var edge = await RunningEdge.StartAsync();
-        await using var other = await edge.StartAnotherAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var other = await edge.StartAnotherAsync(Patient);
         const string more = ",\"prompt_cache_key\":\"k\"";
         var first = await other.SendAsync(Bridged.Body(more: more));
         (await edge.SendAsync(Bridged.Body(more: more))).Completed();
@@ -102,7 +105,7 @@ public sealed class ForwardTests
     public async Task The_clients_credential_does_not_travel()
     {
         await using var tap = await Tap.StartAsync();
-        await using var edge = await RunningEdge.StartAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
         await using var holder = tap.Edge = await edge.StartAnotherAsync($"Edge:AdvertisedAddress={tap.Address}");
         await holder.LocalAnchorAsync();
         (await edge.CarryAsync(headers: [Bridged.Thread, ("cookie", "c=secret"), ("x-other", "goes")])).Completed();
@@ -116,7 +119,7 @@ public sealed class ForwardTests
     [Fact]
     public async Task A_client_that_leaves_takes_the_forwarded_turn_along()
     {
-        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "secret" }).Stalls(Position.Delta(1))));
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "secret" }).Stalls(Position.Delta(1))), Patient);
         await using var holder = await edge.StartAnotherAsync("Sessions:AbandonedTurnSeconds=0.3", "Sessions:SweepSeconds=0.1");
         await holder.LocalAnchorAsync();
         using var leaves = new CancellationTokenSource();
@@ -177,8 +180,8 @@ public sealed class ForwardTests
     public async Task A_turn_is_forwarded_once_and_no_further(bool anchored)
     {
         await using var tap = await Tap.StartAsync();
-        await using var edge = await RunningEdge.StartAsync();
-        await using var third = tap.Edge = await edge.StartAnotherAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var third = tap.Edge = await edge.StartAnotherAsync(Patient);
         tap.OthersGet = HttpStatusCode.NoContent;
         // To the third edge, too, somebody else is the holder.
         edge.Continuity.Sessions.Supersede(Bridged.Session, tap.Address);
@@ -208,7 +211,7 @@ public sealed class ForwardTests
     public async Task A_connection_that_breaks_is_told_and_not_repeated(bool stream)
     {
         await using var tap = await Tap.StartAsync();
-        await using var edge = await RunningEdge.StartAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
         await using var holder = tap.Edge = await edge.StartAnotherAsync($"Edge:AdvertisedAddress={tap.Address}");
         var anchor = await holder.LocalAnchorAsync();
         tap.CutsTurns = true;
@@ -224,8 +227,8 @@ public sealed class ForwardTests
     [Fact]
     public async Task A_holder_that_stops_leaves_its_sessions_to_the_others()
     {
-        await using var edge = await RunningEdge.StartAsync();
-        await using var holder = await edge.StartAnotherAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
         var anchor = await holder.LocalAnchorAsync();
         await holder.StopAsync();
         (await edge.CarryAsync("second", anchor)).Canonical(anchor);
@@ -238,8 +241,8 @@ public sealed class ForwardTests
     [Fact]
     public async Task First_turns_on_two_edges_meet_at_one_holder()
     {
-        await using var edge = await RunningEdge.StartAsync();
-        await using var other = await edge.StartAnotherAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var other = await edge.StartAnotherAsync(Patient);
         var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(turn => (turn % 2 == 0 ? edge : other).CarryAsync($"turn {turn}")));
         Assert.All(answers, answer => answer.Completed());
         (await edge.CarryAsync("next", await other.LocalAnchorAsync())).Completed();

@@ -141,7 +141,8 @@ public sealed class ForwardTokenTests
         public static async Task<Edges> StartAsync(TimeSpan shift = default)
         {
             var tap = await Tap.StartAsync();
-            var origin = await RunningEdge.StartAsync();
+            // However busy the machine is: the other edge is there.
+            var origin = await RunningEdge.StartAsync(null, "Sessions:ProbeMs=10000");
             tap.Edge = await origin.StartAnotherAsync(new Shifted(shift), $"Edge:AdvertisedAddress={tap.Address}");
             await tap.Edge.LocalAnchorAsync();
             return new Edges(tap, origin, tap.Edge);
