@@ -73,6 +73,7 @@ internal static class EdgeService
             .AddSingleton<SocketServices>()
             .AddSingleton<SessionMetrics>()
             .AddSingleton<SessionRegistry>()
+            .AddSingleton<SocketRoom>()
             .AddSingleton<SessionSockets>()
             .AddSingleton<SessionTurns>()
             .AddSingleton<SessionPlaces>()

@@ -37,6 +37,15 @@ internal static class SseEvents
         to.Write("\n"u8);
     }
 
+    /// <summary>Passes an event on as the bytes it came in.</summary>
+    public static void Pass(IBufferWriter<byte> to, in ReadOnlySequence<byte> sseEvent)
+    {
+        foreach (var segment in sseEvent)
+        {
+            to.Write(segment.Span);
+        }
+    }
+
     /// <summary>The event as bytes of its own.</summary>
     public static byte[] Format(ReadOnlySpan<byte> json)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Downstream;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
@@ -17,7 +18,7 @@ internal sealed partial class UpstreamLinks(
     SocketServices services, HttpRequest handshake, string path, MessageSocket client, Func<UpstreamLink, Task> diedIdle, CancellationToken clientEnded) : IDisposable
 {
     private readonly ConcurrentDictionary<(string AccountId, string? Lane), UpstreamLink> _links = new();
-    private readonly ConcurrentDictionary<Task, bool> _pumps = new();
+    private readonly RunningTasks _pumps = new();
     private readonly SocketEvents _events = new(client);
 
     // Lanes that share an upstream socket must not open one each: ids that live on a socket would be on the wrong one.
@@ -65,7 +66,7 @@ internal sealed partial class UpstreamLinks(
         accountId is null ? null : Find((accountId, null)) ?? Find((accountId, lane));
 
     /// <summary>Ends when all sockets have.</summary>
-    public Task WhenEndedAsync() => Task.WhenAll(_pumps.Keys);
+    public Task WhenEndedAsync() => _pumps.WhenEndedAsync();
 
     public void Dispose()
     {
@@ -102,9 +103,7 @@ internal sealed partial class UpstreamLinks(
     {
         var link = new UpstreamLink(socket, account, key.Item2, strays: _events, drainsAbandoned: false, services);
         _links[key] = link;
-        var pump = PumpAsync(link, key);
-        _pumps.TryAdd(pump, true);
-        pump.ContinueWith(ended => _pumps.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _pumps.Add(PumpAsync(link, key));
         return link;
     }
 

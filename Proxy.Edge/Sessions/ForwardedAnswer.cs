@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
@@ -20,9 +19,10 @@ internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadli
         await context.Response.StartAsync(context.RequestAborted);
         using var silent = new CancellationTokenSource(silence, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, silent.Token);
+        PipeReader? holder = null;
         try
         {
-            var holder = PipeReader.Create(await response.Content.ReadAsStreamAsync(limit.Token));
+            holder = PipeReader.Create(await response.Content.ReadAsStreamAsync(limit.Token));
             var splitter = new SseSplitter();
             ReadResult read;
             do
@@ -33,7 +33,7 @@ internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadli
                 while (splitter.TryReadEvent(ref buffer, out var sseEvent))
                 {
                     Observe(SseSplitter.DataOf(sseEvent));
-                    Write(sseEvent);
+                    SseEvents.Pass(context.Response.BodyWriter, sseEvent);
                 }
                 await context.Response.BodyWriter.FlushAsync(limit.Token);
                 holder.AdvanceTo(buffer.Start, buffer.End);
@@ -43,6 +43,10 @@ internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadli
         catch (Exception exception) when (exception is OperationCanceledException or IOException or HttpRequestException)
         {
             // Told below.
+        }
+        finally
+        {
+            await (holder?.CompleteAsync() ?? ValueTask.CompletedTask);
         }
         if (!_hasEnded && !context.RequestAborted.IsCancellationRequested)
         {
@@ -59,14 +63,6 @@ internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadli
         if (head.Kind == EventKind.Created)
         {
             turn.Observe(ResponseFactsReader.Read(json));
-        }
-    }
-
-    private void Write(in ReadOnlySequence<byte> bytes)
-    {
-        foreach (var segment in bytes)
-        {
-            context.Response.BodyWriter.Write(segment.Span);
         }
     }
 }

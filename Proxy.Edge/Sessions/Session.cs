@@ -19,6 +19,7 @@ internal sealed class Session(SessionKey key, string keyId, SessionLease lease)
     // Sockets that are being opened, and turns that have found the session and are not done with it.
     private int _opening;
     private int _users;
+    private bool _isLost;
 
     public SessionKey Key { get; } = key;
 
@@ -37,7 +38,7 @@ internal sealed class Session(SessionKey key, string keyId, SessionLease lease)
     public bool HasFollowUps { get; set; }
 
     /// <summary>True once another edge has claimed it.</summary>
-    public bool IsLost { get; private set; }
+    public bool IsLost => Volatile.Read(ref _isLost);
 
     /// <summary>Ends when the session is closed and its claim is given up.</summary>
     public Task WhenClosed => _closed.Task;
@@ -122,7 +123,7 @@ internal sealed class Session(SessionKey key, string keyId, SessionLease lease)
     {
         lock (_sync)
         {
-            IsLost = true;
+            _isLost = true;
         }
         foreach (var socket in Sockets)
         {

@@ -98,7 +98,7 @@ internal sealed class SessionForwarding(
             }
             httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             HeaderPolicy.CopyDownstream(proxyResponse, httpContext.Response.Headers);
-            if (proxyResponse.Content.Headers.ContentType?.MediaType != "text/event-stream")
+            if (!HeaderPolicy.IsEventStream(proxyResponse))
             {
                 return true;
             }

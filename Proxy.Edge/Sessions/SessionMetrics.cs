@@ -27,6 +27,6 @@ internal sealed class SessionMetrics
     /// <param name="reason"><c>idle</c>, <c>old</c>, <c>evicted</c>, <c>drained</c> or <c>upstream</c>.</param>
     public void CountSocketEnd(string reason) => _ends.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
-    /// <param name="outcome"><c>served</c>, <c>holder_gone</c>, <c>not_held</c> or <c>cut</c>.</param>
+    /// <param name="outcome"><c>served</c>, <c>not_there</c> or <c>cut</c>.</param>
     public void CountForward(string outcome) => _forwards.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 }

@@ -51,8 +51,10 @@ internal sealed class SessionPlaces(
     }
 
     /// <summary>The place of a turn whose session is not where it was thought to be, or not any more.</summary>
-    public SessionPlace WithoutHolder(Turn turn) =>
-        turn.Route.Anchor == Anchor.Local ? SessionPlace.AnchorGone : new SessionPlace(registry.OpenBeside(KeyOf(turn)!, turn.Caller.KeyId));
+    public SessionPlace WithoutHolder(Turn turn) => turn.Route.Anchor == Anchor.Local ? SessionPlace.AnchorGone
+        // A socket that is opened now does not live long enough for a follow-up.
+        : drain.Begun.IsCancellationRequested ? SessionPlace.Plain
+        : new SessionPlace(registry.OpenBeside(KeyOf(turn)!, turn.Caller.KeyId));
 
     private static SessionKey? KeyOf(Turn turn) =>
         turn.TurnStateSession is { } given ? new SessionKey(given, ScopeStrength.Hard) : SessionKey.Of(turn.Caller.KeyId, turn.Scope);
@@ -61,7 +63,14 @@ internal sealed class SessionPlaces(
     {
         if (registry.TryUse(name) is { } session)
         {
-            return new SessionPlace(session);
+            session.HasFollowUps = true;
+            if (session.Holding(anchor) is not null)
+            {
+                return new SessionPlace(session);
+            }
+            // Not after an admission that may say that the account is away: it would not help.
+            session.Leave();
+            return SessionPlace.AnchorGone;
         }
         if (forwardedFor is not null)
         {
@@ -101,12 +110,7 @@ internal sealed class SessionPlaces(
         {
             return SessionPlace.Misdirected;
         }
-        if (drain.Begun.IsCancellationRequested)
-        {
-            // A socket that is opened now does not live long enough for a follow-up.
-            return SessionPlace.Plain;
-        }
-        if (key.Strength == ScopeStrength.Soft)
+        if (key.Strength == ScopeStrength.Soft || drain.Begun.IsCancellationRequested)
         {
             return WithoutHolder(turn);
         }

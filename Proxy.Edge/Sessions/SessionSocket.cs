@@ -15,7 +15,7 @@ internal sealed class SessionSocket(UpstreamLink link, AdmittedAccount account, 
     private int _hasRoom = 1;
 
     /// <summary>Why this edge has closed it; null while it has not.</summary>
-    public string? CloseReason { get; set; }
+    public string? CloseReason { get; private set; }
 
     public UpstreamLink Link { get; } = link;
 
@@ -58,6 +58,13 @@ internal sealed class SessionSocket(UpstreamLink link, AdmittedAccount account, 
         {
             Interlocked.Decrement(ref _waiting);
         }
+    }
+
+    /// <summary>Takes no more turns, and ends when the one that is on it has.</summary>
+    public void Close(string reason)
+    {
+        CloseReason = reason;
+        Link.Retire();
     }
 
     /// <summary>It is not counted any more; true the first time.</summary>

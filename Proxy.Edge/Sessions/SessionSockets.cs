@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;
@@ -8,11 +8,10 @@ using Proxy.Edge.Turns.Recovery;
 namespace Proxy.Edge.Sessions;
 
 /// <summary>
-/// The upstream sockets of all sessions: finds a turn the one it may run on, opens what is missing, and runs each until it ends. There are so many at
-/// most; when one more is needed the one that has been idle the longest gives way.
+/// The upstream sockets of all sessions: finds a turn the one it may run on, opens what is missing, and runs each until it ends.
 /// </summary>
 internal sealed partial class SessionSockets(
-    SessionRegistry registry, SocketServices services, SessionMetrics metrics, IOptions<SessionsOptions> options, ILogger<SessionSockets> logger)
+    SessionRegistry registry, SocketRoom room, SocketServices services, SessionMetrics metrics, IOptions<SessionsOptions> options, ILogger<SessionSockets> logger)
 {
     // Of the headers of a request those that say nothing about a socket.
     private static readonly string[] OfRequest = ["accept", "idempotency-key"];
@@ -20,10 +19,9 @@ internal sealed partial class SessionSockets(
     // Of the headers of an upgrade's answer those that stay true for every turn on its socket.
     private static readonly string[] OfSocket = [WireHeaders.TurnState, WireHeaders.ModelsEtag, WireHeaders.ReasoningIncluded];
 
-    private const int WithoutFollowUps = 8;
+    private const int EnoughWithoutFollowUps = 8;
 
-    private readonly ConcurrentDictionary<Task, bool> _running = new();
-    private int _count;
+    private readonly RunningTasks _running = new();
 
     private SessionsOptions Limits => options.Value;
 
@@ -65,18 +63,17 @@ internal sealed partial class SessionSockets(
             var reason = isDraining ? "drained" : ReasonToClose(session, socket, isIdle: true);
             if (reason is not null && socket.TryEnter())
             {
-                Close(socket, reason);
+                socket.Close(reason);
                 socket.Leave();
             }
         }
     }
 
     /// <summary>Ends when all sockets have.</summary>
-    public Task WhenEndedAsync() => Task.WhenAll(_running.Keys);
+    public Task WhenEndedAsync() => _running.WhenEndedAsync();
 
     private async Task<(SessionSocket?, RecoverySignal?)> TakeHoldingAsync(Session session, string anchor, CancellationToken cancellationToken)
     {
-        session.HasFollowUps = true;
         if (session.Holding(anchor) is not { } home)
         {
             return (null, new RecoverySignal(SignalKind.AnchorGone));
@@ -126,7 +123,7 @@ internal sealed partial class SessionSockets(
     // Upstream keeps the latest response of a socket only: a new conversation pushes out the one before, which may go on. In a scope that is one conversation it
     // has begun anew. In others each has a socket of its own, unless nobody ever comes back for what lives on one: then a few are enough.
     private static bool IsFree(Session session, SessionSocket socket) =>
-        session.Key.Strength == ScopeStrength.Hard || !socket.Link.HoldsLocalIds || (!session.HasFollowUps && session.Sockets.Count >= WithoutFollowUps);
+        session.Key.Strength == ScopeStrength.Hard || !socket.Link.HoldsLocalIds || (!session.HasFollowUps && session.Sockets.Count >= EnoughWithoutFollowUps);
 
     // The session has room for it; that room is given back with the socket's end, or here.
     private async Task<(SessionSocket?, RecoverySignal?)> OpenAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
@@ -134,7 +131,7 @@ internal sealed partial class SessionSockets(
         SessionSocket? opened = null;
         try
         {
-            if (!TryReserve())
+            if (!room.TryTake())
             {
                 return (null, new RecoverySignal(SignalKind.SessionsBusy));
             }
@@ -146,9 +143,7 @@ internal sealed partial class SessionSockets(
             session.Settle(opened);
             if (opened is not null)
             {
-                var running = RunAsync(session, opened);
-                _running.TryAdd(running, true);
-                _ = running.ContinueWith(ended => _running.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                _running.Add(RunAsync(session, opened));
             }
         }
     }
@@ -188,7 +183,7 @@ internal sealed partial class SessionSockets(
         {
             if (!hasSocket)
             {
-                Interlocked.Decrement(ref _count);
+                room.Return();
             }
         }
     }
@@ -209,7 +204,7 @@ internal sealed partial class SessionSockets(
             LogFault(logger, exception);
         }
         session.Remove(socket);
-        GiveRoomBack(socket);
+        room.TryReturn(socket);
         metrics.CountSocket(-1);
         metrics.CountSocketEnd(socket.CloseReason ?? "upstream");
         registry.NoteEmptied();
@@ -226,55 +221,6 @@ internal sealed partial class SessionSockets(
         return socket.Age.TotalSeconds >= Limits.RetireSeconds ? "old"
             : isIdle && socket.Idle.TotalSeconds >= idle ? "idle"
             : null;
-    }
-
-    private static void Close(SessionSocket socket, string reason)
-    {
-        socket.CloseReason = reason;
-        socket.Link.Retire();
-    }
-
-    private bool TryReserve()
-    {
-        while (Interlocked.Increment(ref _count) > Limits.MaxSockets)
-        {
-            Interlocked.Decrement(ref _count);
-            if (!TryEvict())
-            {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private bool TryEvict()
-    {
-        foreach (var socket in registry.All.SelectMany(session => session.Sockets).OrderBy(socket => socket.LastUsed))
-        {
-            if (!socket.TryEnter())
-            {
-                continue;
-            }
-            // Before it is closed: its end gives the room back as well, and whoever comes second would look for another one.
-            var isRoom = GiveRoomBack(socket);
-            Close(socket, "evicted");
-            socket.Leave();
-            if (isRoom)
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private bool GiveRoomBack(SessionSocket socket)
-    {
-        var isFirst = socket.TryGiveRoomBack();
-        if (isFirst)
-        {
-            Interlocked.Decrement(ref _count);
-        }
-        return isFirst;
     }
 
     [LoggerMessage(433, LogLevel.Error, "A fault while relaying a session's upstream socket")]

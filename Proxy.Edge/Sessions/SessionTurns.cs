@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Downstream;
@@ -14,7 +13,7 @@ namespace Proxy.Edge.Sessions;
 internal sealed class SessionTurns(
     SessionRegistry registry, SessionSockets sockets, SessionLeases leases, TurnJournal journal, Drain drain, IOptions<SessionsOptions> options, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<Task, bool> _drained = new();
+    private readonly RunningTasks _drained = new();
 
     /// <summary>Sends the turn once, which uses the session already; null when the client has its answer or is gone, else what happened instead.</summary>
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
@@ -50,7 +49,7 @@ internal sealed class SessionTurns(
     }
 
     /// <summary>Ends when nothing runs upstream any more whose client has left.</summary>
-    public Task WhenDrainedAsync() => Task.WhenAll(_drained.Keys);
+    public Task WhenDrainedAsync() => _drained.WhenEndedAsync();
 
     private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, ReadOnlyMemory<byte> frame, AttemptDeadline limits)
     {
@@ -68,9 +67,7 @@ internal sealed class SessionTurns(
             if (attempt.IsAbandoned && socket.Link.IsOpen)
             {
                 turn.IsDrained = true;
-                var drained = DrainAsync(turn, session, socket, attempt);
-                _drained.TryAdd(drained, true);
-                _ = drained.ContinueWith(ended => _drained.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                _drained.Add(DrainAsync(turn, session, socket, attempt));
             }
             else
             {

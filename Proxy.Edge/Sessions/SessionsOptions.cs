@@ -5,7 +5,7 @@ namespace Proxy.Edge.Sessions;
 /// <summary>Whether turns over HTTP are carried over sessions.</summary>
 internal enum SessionsMode
 {
-    /// <summary>Where it is of use: see <see cref="SessionKey"/>.</summary>
+    /// <summary>Where it is of use: see <see cref="SessionPlaces"/>.</summary>
     Auto,
 
     /// <summary>Never; an anchor that lives on a socket is then of no use over HTTP.</summary>

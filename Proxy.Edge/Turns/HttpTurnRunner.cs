@@ -10,7 +10,7 @@ using ServiceDefaults.Http;
 namespace Proxy.Edge.Turns;
 
 /// <summary>
-/// A turn over plain HTTP:
+/// A turn over HTTP, which goes on over plain HTTP or a session's socket:
 /// <code>
 /// 1 accept -> 2 resolve, and find its place -> 3 admit -> 4 send -> 5 answer: an error, one JSON object, or events -> 6 end
 ///                 '-> or send on to its session's edge      ^---- once more, where the recovery policy says so ----'
@@ -60,33 +60,16 @@ internal sealed partial class HttpTurnRunner(
             await EndAsync(answer, turn, error);
             return;
         }
-        var place = signal is null ? await places.FindAsync(turn, path, forwardedFor, deadline.Token) : SessionPlace.Plain;
-        if (ReferenceEquals(place, SessionPlace.Misdirected))
+        if (await FindPlaceAsync(context, turn, body, path, forwardedFor, signal, deadline) is not { } place)
         {
-            context.Response.Headers[WireHeaders.Forwarded] = "not held";
-            await Errors.Misdirected.WriteAsync(context);
+            turn.Activity?.Dispose();
             return;
-        }
-        if (place.Elsewhere is { } holder)
-        {
-            switch (await forwarding.SendAsync(context, turn, body, holder, deadline))
-            {
-                case ForwardOutcome.Served:
-                    turn.Activity?.Dispose();
-                    return;
-                case ForwardOutcome.NotThere:
-                    place = places.WithoutHolder(turn);
-                    break;
-                default:
-                    place = new SessionPlace(Signal: new RecoverySignal(SignalKind.Broken));
-                    break;
-            }
         }
         try
         {
             // :: Step 3
             turn.Claim = place.Session?.Lease.Claim;
-            signal ??= place.Signal ?? await answer.KeepAliveAsync(admission.AdmitAsync(turn, place.Session?.Account?.Id, deadline));
+            signal = place.Signal ?? await answer.KeepAliveAsync(admission.AdmitAsync(turn, place.Session?.Account?.Id, deadline));
             do
             {
                 // :: Steps 4 and 5
@@ -101,7 +84,6 @@ internal sealed partial class HttpTurnRunner(
                 {
                     sessions.Leave(lost);
                     place = places.WithoutHolder(turn);
-                    turn.Claim = place.Session?.Lease.Claim;
                 }
             }
             while (true);
@@ -112,6 +94,36 @@ internal sealed partial class HttpTurnRunner(
             {
                 sessions.Leave(session);
             }
+        }
+    }
+
+    // Null when the turn was another edge's to run, or is not this one's: then it has been answered.
+    private async Task<SessionPlace?> FindPlaceAsync(
+        HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor, RecoverySignal? signal, TurnDeadline deadline)
+    {
+        if (signal is not null)
+        {
+            return new SessionPlace(Signal: signal);
+        }
+        var place = await places.FindAsync(turn, path, forwardedFor, deadline.Token);
+        if (ReferenceEquals(place, SessionPlace.Misdirected))
+        {
+            context.Response.Headers[WireHeaders.Forwarded] = "not held";
+            await Errors.Misdirected.WriteAsync(context);
+            return null;
+        }
+        if (place.Elsewhere is not { } holder)
+        {
+            return place;
+        }
+        switch (await forwarding.SendAsync(context, turn, body, holder, deadline))
+        {
+            case ForwardOutcome.Served:
+                return null;
+            case ForwardOutcome.NotThere:
+                return places.WithoutHolder(turn);
+            default:
+                return new SessionPlace(Signal: new RecoverySignal(SignalKind.Broken));
         }
     }
 
@@ -164,7 +176,7 @@ internal sealed partial class HttpTurnRunner(
         using (response)
         {
             events.GaveTurnState(turn.Caller, turn.Scope, turn.Account, HeaderPolicy.ValueOf(response, WireHeaders.TurnState));
-            return await (IsEventStream(response) ? sse.RelayAsync(answer, turn, response, limits) : json.RelayAsync(answer, turn, response, limits));
+            return await (HeaderPolicy.IsEventStream(response) ? sse.RelayAsync(answer, turn, response, limits) : json.RelayAsync(answer, turn, response, limits));
         }
     }
 
@@ -194,7 +206,4 @@ internal sealed partial class HttpTurnRunner(
 
     [LoggerMessage(432, LogLevel.Error, "A fault in turn {TurnId} over HTTP")]
     private partial void LogFault(Exception exception, Guid turnId);
-
-    private static bool IsEventStream(HttpResponseMessage response) =>
-        response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType?.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase) == true;
 }

@@ -32,7 +32,7 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
                 {
                     if (hasEnded || Passes(answer, turn, sseEvent, limits))
                     {
-                        Write(answer.Body, sseEvent);
+                        SseEvents.Pass(answer.Body, sseEvent);
                         continue;
                     }
                     (hasEnded, var signal) = await RelayAsync(answer, turn, response, sseEvent, hasEnded, limits);
@@ -144,7 +144,7 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
             }
             events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
         }
-        Write(answer.Body, sseEvent);
+        SseEvents.Pass(answer.Body, sseEvent);
         return (hasEnded, null);
     }
 
@@ -153,13 +153,5 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         answer.Hold(response, sseEvent.ToArray(), isEvent: true);
         var facts = ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent));
         return new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
-    }
-
-    private static void Write(PipeWriter client, in ReadOnlySequence<byte> bytes)
-    {
-        foreach (var segment in bytes)
-        {
-            client.Write(segment.Span);
-        }
     }
 }

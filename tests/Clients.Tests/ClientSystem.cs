@@ -7,15 +7,22 @@ using Testing.Processes;
 namespace Clients.Tests;
 
 /// <summary>A whole system with a tap in front of its edge and one behind it: client - tap - edge - tap - simulator.</summary>
-public sealed class ClientSystem : IAsyncLifetime
+public class ClientSystem : IAsyncLifetime
 {
     public const string Key = "cp-clients-0123456789";
     public const string UpstreamToken = "upstream-token-of-the-account";
 
+    private readonly string[] _settings;
     private SimulatorServer? _simulator;
     private AppHostProcess? _host;
     private Tap? _front;
     private Tap? _behind;
+
+    public ClientSystem() : this([])
+    {
+    }
+
+    protected ClientSystem(string[] settings) => _settings = settings;
 
     public SimulatorServer Simulator => _simulator!;
 
@@ -38,7 +45,7 @@ public sealed class ClientSystem : IAsyncLifetime
             """;
         // With telemetry on, though nobody takes it: instrumentation must not show in what goes upstream.
         _host = await AppHostProcess.StartAsync(
-            [$"--Accounts:Seed={seed.Trim()}", "--Sessions:Mode=Off"], environment: new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" });
+            [$"--Accounts:Seed={seed.Trim()}", .. _settings], environment: new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" });
     }
 
     public async Task DisposeAsync()
@@ -58,8 +65,12 @@ public sealed class ClientSystem : IAsyncLifetime
         {
             await _simulator.DisposeAsync();
         }
+        GC.SuppressFinalize(this);
     }
 }
+
+/// <summary>The same where HTTP stays HTTP: what comes in can be compared with what goes out.</summary>
+public sealed class PlainClientSystem() : ClientSystem(["--Sessions:Mode=Off"]);
 
 /// <summary>One system for all tests of the assembly, one test class after the other.</summary>
 [CollectionDefinition(Name)]

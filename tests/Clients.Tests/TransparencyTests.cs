@@ -4,8 +4,7 @@ namespace Clients.Tests;
 /// What Codex sends is what upstream gets, and what upstream answers is what Codex gets, byte for byte: two taps on the raw connections,
 /// in front of the edge and behind it, compared in one run. The differences allowed are listed here and nowhere else.
 /// </summary>
-[Collection(ClientCollection.Name)]
-public sealed class TransparencyTests(ClientSystem system)
+public sealed class TransparencyTests(PlainClientSystem system) : IClassFixture<PlainClientSystem>
 {
     /// <summary>Of the connection, or the account's own instead of the client's.</summary>
     private static readonly string[] RequestHeadersThatDiffer =
