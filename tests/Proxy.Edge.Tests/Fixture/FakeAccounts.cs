@@ -153,7 +153,8 @@ internal sealed class FakeAccounts : FakeService
             {
                 OnRefresh(request);
             }
-            if (request.MovesFrom is { } from && _slots.GetValueOrDefault(request.TurnId) != from)
+            // A turn that was given up has given its slot back, and its last request may come after that.
+            if (request.MovesFrom is { } from && _slots.GetValueOrDefault(request.TurnId) != from && !_abandoned.ContainsKey(request.TurnId))
             {
                 MovedWrongly.Enqueue(request);
             }

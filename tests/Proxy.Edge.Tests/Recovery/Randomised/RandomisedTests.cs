@@ -125,7 +125,8 @@ public sealed partial class RandomisedTests(ITestOutputHelper output)
         Assert.Equal(plan.Turns.Count(), seen.Endings.Count);
         if (!edge.Accounts.MovedWrongly.IsEmpty)
         {
-            seen.Wrong(null, $"{edge.Accounts.MovedWrongly.Count} slots were moved that were not held");
+            seen.Wrong(null, $"{edge.Accounts.MovedWrongly.Count} slots were moved that were not held: " + string.Join("; ", edge.Accounts.MovedWrongly.Select(moved =>
+                $"{moved} of {string.Join(", ", edge.Accounts.Asked.Where(asked => asked.TurnId == moved.TurnId))}, settled {edge.Accounts.Settled.Any(turn => turn.TurnId == moved.TurnId)}")));
         }
     }
 
