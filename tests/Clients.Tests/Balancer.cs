@@ -18,15 +18,11 @@ public sealed class Balancer : IAsyncDisposable
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
     private readonly RollingSystem _system;
-    private readonly bool[] _ready = new bool[RollingSystem.Edges];
     private readonly int[] _running = new int[RollingSystem.Edges];
-    private readonly CancellationTokenSource _stopping = new();
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
     private readonly WebApplication _app;
     private readonly IHttpForwarder _forwarder;
     private readonly ConcurrentQueue<string> _faults = new();
-    private Task _watching = Task.CompletedTask;
-    private int _next;
 
     private Balancer(RollingSystem system)
     {
@@ -48,8 +44,6 @@ public sealed class Balancer : IAsyncDisposable
     /// <summary>Requests that an edge has not answered, or not to the end.</summary>
     public IReadOnlyCollection<string> Faults => _faults;
 
-    public bool IsReady(int edge) => Volatile.Read(ref _ready[edge]);
-
     /// <summary>How many requests an edge has that have not ended.</summary>
     public int Running(int edge) => Volatile.Read(ref _running[edge]);
 
@@ -57,20 +51,16 @@ public sealed class Balancer : IAsyncDisposable
     public static async Task<Balancer> StartAsync(RollingSystem system)
     {
         var balancer = new Balancer(system);
-        balancer._watching = Task.WhenAll(Enumerable.Range(0, RollingSystem.Edges).Select(balancer.WatchAsync));
         await balancer._app.StartAsync();
-        await Eventually.TrueAsync(() => Enumerable.Range(0, RollingSystem.Edges).All(balancer.IsReady), TimeSpan.FromSeconds(40));
+        await Eventually.TrueAsync(() => Enumerable.Range(0, RollingSystem.Edges).All(system.Ready.IsReady), TimeSpan.FromSeconds(40));
         return balancer;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
-        await _watching;
         await _app.StopAsync();
         await _app.DisposeAsync();
         _http.Dispose();
-        _stopping.Dispose();
     }
 
     private async Task HandleAsync(HttpContext context)
@@ -82,7 +72,7 @@ public sealed class Balancer : IAsyncDisposable
             var fault = await _forwarder.SendAsync(context, _system.AddressOf(edge).ToString(), _http, ForwarderRequestConfig.Empty);
             if (fault != ForwarderError.None)
             {
-                _faults.Enqueue($"edge-{edge}, {(IsReady(edge) ? "ready" : "not ready")} by now: {fault}, {context.GetForwarderErrorFeature()?.Exception?.GetBaseException().Message}");
+                _faults.Enqueue($"edge-{edge}, {(_system.Ready.IsReady(edge) ? "ready" : "not ready")} by now: {fault}, {context.GetForwarderErrorFeature()?.Exception?.GetBaseException().Message}");
             }
         }
         finally
@@ -94,26 +84,11 @@ public sealed class Balancer : IAsyncDisposable
     // The next that is ready; who comes while none is waits for one.
     private async Task<int> PickAsync(CancellationToken cancellationToken)
     {
-        while (true)
+        int edge;
+        while (!_system.Ready.TryPick(out edge))
         {
-            for (var tries = 0; tries < RollingSystem.Edges; tries++)
-            {
-                var edge = (int)((uint)Interlocked.Increment(ref _next) % RollingSystem.Edges);
-                if (IsReady(edge))
-                {
-                    return edge;
-                }
-            }
             await Task.Delay(Interval, TimeProvider.System, cancellationToken);
         }
-    }
-
-    private async Task WatchAsync(int edge)
-    {
-        while (!_stopping.IsCancellationRequested)
-        {
-            Volatile.Write(ref _ready[edge], await _system.IsReadyAsync(edge));
-            await Task.Delay(Interval, TimeProvider.System);
-        }
+        return edge;
     }
 }

@@ -28,7 +28,7 @@ public sealed class RollingRestartTests(RollingSystem system, ITestOutputHelper 
             // An edge that has nothing to do is not worth stopping.
             await Eventually.TrueAsync(() => balancer.Running(edge) > 0);
             await system.WaitForRestartAsync(edge, system.Terminate(edge));
-            await Eventually.TrueAsync(() => balancer.IsReady(edge) && balancer.Running(edge) > 0);
+            await Eventually.TrueAsync(() => system.Ready.IsReady(edge) && balancer.Running(edge) > 0);
             await EveryClientGoesOnAsync(clients);
         }
         await clients.StopAsync();
@@ -57,7 +57,7 @@ public sealed class RollingRestartTests(RollingSystem system, ITestOutputHelper 
         system.Simulator.Script(rule => rule.When(when => when with { Contains = "long of" }).Deltas(2000, 4).Paced(TimeSpan.FromMilliseconds(20)));
         foreach (var edge in Enumerable.Range(0, RollingSystem.Edges))
         {
-            await Eventually.TrueAsync(() => system.IsReadyAsync(edge), StartLimit);
+            await Eventually.TrueAsync(() => system.Ready.IsReady(edge), StartLimit);
         }
         await using var clients = await NodeProgram.StartAsync("long.mjs", [ClientSystem.Key, .. conversations.Select(Argument)]);
         await Eventually.TrueAsync(() => conversations.All(one => clients.Seen.Any(seen => (string?)seen["name"] == one.Name && (string?)seen["type"] == "response.output_text.delta")));

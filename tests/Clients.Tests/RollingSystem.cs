@@ -11,7 +11,8 @@ public sealed class RollingSystem : IAsyncLifetime
 
     private static readonly TimeSpan RestartLimit = TimeSpan.FromSeconds(40);
 
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMilliseconds(500) };
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _watching = Task.CompletedTask;
     private SimulatorServer? _simulator;
     private AppHostProcess? _host;
 
@@ -20,6 +21,11 @@ public sealed class RollingSystem : IAsyncLifetime
 
     public SimulatorServer Simulator => _simulator!;
 
+    /// <summary>Those of its edges that say they are ready.</summary>
+    public ReadyEdges Ready { get; }
+
+    public RollingSystem() => Ready = new ReadyEdges(AddressOf, Edges);
+
     public async Task InitializeAsync()
     {
         _simulator = await SimulatorServer.StartAsync();
@@ -27,23 +33,10 @@ public sealed class RollingSystem : IAsyncLifetime
             {"accounts":[{"name":"main","baseUrl":"{{Simulator.BaseAddress}}v1","credential":{"kind":"bearer","token":"{{ClientSystem.UpstreamToken}}"},"webSockets":true,"lanes":true}],"apiKeys":[{"name":"clients","key":"{{ClientSystem.Key}}"}]}
             """;
         _host = await AppHostProcess.StartAsync([$"--Edge:Replicas={Edges}", $"--Accounts:Seed={seed.Trim()}", $"--Drain:Seconds={Drain.TotalSeconds}"]);
+        _watching = Ready.WatchAsync(_stopping.Token);
     }
 
     public Uri AddressOf(int edge) => _host!.AddressOf(edge);
-
-    /// <summary>Whether an edge says that it is ready.</summary>
-    public async Task<bool> IsReadyAsync(int edge)
-    {
-        try
-        {
-            using var answer = await _http.GetAsync(new Uri(AddressOf(edge), "/health"));
-            return answer.IsSuccessStatusCode;
-        }
-        catch (Exception away) when (away is HttpRequestException or OperationCanceledException)
-        {
-            return false;
-        }
-    }
 
     /// <summary>Asks an edge to stop, as an orchestrator does; the AppHost starts what has ended. Returns the process it was.</summary>
     public int Terminate(int edge)
@@ -57,11 +50,14 @@ public sealed class RollingSystem : IAsyncLifetime
     public async Task WaitForRestartAsync(int edge, int former)
     {
         await _host!.WaitForRestartAsync(Name(edge), former, RestartLimit);
-        await Eventually.TrueAsync(() => IsReadyAsync(edge), RestartLimit);
+        await Eventually.TrueAsync(() => Ready.IsReady(edge), RestartLimit);
     }
 
     public async Task DisposeAsync()
     {
+        await _stopping.CancelAsync();
+        await _watching;
+        _stopping.Dispose();
         if (_host is not null)
         {
             await _host.DisposeAsync();
@@ -70,7 +66,6 @@ public sealed class RollingSystem : IAsyncLifetime
         {
             await _simulator.DisposeAsync();
         }
-        _http.Dispose();
     }
 
     private static string Name(int edge) => $"edge-{edge}";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Proxy.Continuity.Contracts;
 
@@ -76,7 +77,7 @@ public sealed class SessionTests : StoresTest
                     Assert.Equal(OwnerOutcome.Unknown, (await Host.ResolveAsync(new("key-1", null, [Response]))).Owners[0].Outcome);
                     break;
                 default:
-                    Assert.Equal(HttpStatusCode.NoContent, await Host.PostAsync(ContinuityRoutes.ReleaseSessions, new ReleaseSessionsRequest([claim]), ContinuityJson.Default.ReleaseSessionsRequest));
+                    Assert.Equal(HttpStatusCode.NoContent, await ReleaseAsync(claim));
                     break;
             }
         }
@@ -90,7 +91,7 @@ public sealed class SessionTests : StoresTest
     {
         var claim = ClaimOf(await ClaimAsync("h1"));
         Assert.Equal(HttpStatusCode.NoContent, await WriteAsync(claim));
-        await Host.PostAsync(ContinuityRoutes.ReleaseSessions, new ReleaseSessionsRequest([claim]), ContinuityJson.Default.ReleaseSessionsRequest);
+        await ReleaseAsync(claim);
         Assert.Equal(new FindSessionResponse(null, IsKnown: true), await FindAsync());
         Assert.Equal([Name], (await RenewAsync(claim)).Lost);
 
@@ -182,6 +183,38 @@ public sealed class SessionTests : StoresTest
         Assert.Equal("session", (await Host.ResolveAsync(new("key-1", null, [Response], null, Name))).Owners[0].Source);
     }
 
+    // Whatever is written last, a record stays for a day, and its claim for a lease.
+    [Theory]
+    [InlineData("claim")]
+    [InlineData("write")]
+    [InlineData("renew")]
+    [InlineData("release")]
+    public async Task A_record_outlives_its_claim_by_a_day(string by)
+    {
+        var claim = ClaimOf(await ClaimAsync("h1"));
+        await Stores.Redis.Database.KeyExpireAsync(Key, TimeSpan.FromMinutes(1));
+        await SetAsync("lease_until", "1");
+        switch (by)
+        {
+            case "claim":
+                await ClaimAsync("h2");
+                break;
+            case "write":
+                await WriteAsync(claim);
+                break;
+            case "renew":
+                await RenewAsync(claim);
+                break;
+            default:
+                await ReleaseAsync(claim);
+                break;
+        }
+        var left = await Stores.Redis.Database.KeyTimeToLiveAsync(Key);
+        Assert.InRange(left!.Value, TimeSpan.FromHours(23), TimeSpan.FromHours(24));
+        var lease = long.Parse((await RecordAsync())["lease_until"], CultureInfo.InvariantCulture) - TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        Assert.InRange(lease, by == "release" ? long.MinValue : 0, by == "release" ? 0 : SessionClaim.LeaseSeconds * 1000);
+    }
+
     [Fact]
     public async Task The_log_knows_the_session_when_Redis_has_lost_all()
     {
@@ -210,7 +243,7 @@ public sealed class SessionTests : StoresTest
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await Host.PostAsync(ContinuityRoutes.FindSession, new FindSessionRequest(Name), ContinuityJson.Default.FindSessionRequest));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await WriteAsync(claim));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await Host.PostAsync(ContinuityRoutes.RenewSessions, new RenewSessionsRequest([Renewal(claim)]), ContinuityJson.Default.RenewSessionsRequest));
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Host.PostAsync(ContinuityRoutes.ReleaseSessions, new ReleaseSessionsRequest([claim]), ContinuityJson.Default.ReleaseSessionsRequest));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReleaseAsync(claim));
     }
 
     private static SessionClaim ClaimOf(ClaimSessionResponse answer) => new(Name, answer.Holder, answer.Epoch);
@@ -231,6 +264,9 @@ public sealed class SessionTests : StoresTest
 
     private Task<HttpStatusCode> WriteAsync(SessionClaim claim, string account = "account-1", string? turnState = null, string? response = null) =>
         Host.PostAsync(ContinuityRoutes.WriteSession, Write(claim, account, turnState, response), ContinuityJson.Default.WriteSessionRequest);
+
+    private Task<HttpStatusCode> ReleaseAsync(SessionClaim claim) =>
+        Host.PostAsync(ContinuityRoutes.ReleaseSessions, new ReleaseSessionsRequest([claim]), ContinuityJson.Default.ReleaseSessionsRequest);
 
     // A lease that has run out, without the time it takes.
     private Task ExpireAsync() => SetAsync("lease_until", "1");

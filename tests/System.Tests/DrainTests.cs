@@ -14,26 +14,27 @@ public sealed class DrainTests(RunningSystem system)
     {
         system.Simulator.Script(rule => rule.Deltas(40, 4).Paced(TimeSpan.FromMilliseconds(10)));
         using var traffic = new CancellationTokenSource();
-        var balancer = new Balancer(system, edges: 2);
-        var watching = balancer.WatchAsync(traffic.Token);
+        var edges = new ReadyEdges(system.Host.AddressOf, count: 2);
+        var watching = edges.WatchAsync(traffic.Token);
         var completed = 0;
         var clients = Enumerable.Range(0, Clients).Select(async number =>
         {
             while (!traffic.IsCancellationRequested)
             {
-                using var client = system.Client(edge: balancer.Pick());
+                edges.TryPick(out var edge);
+                using var client = system.Client(edge: edge);
                 var events = await client.StreamAsync($"client {number}");
                 Assert.Equal("response.completed", (string?)events[^1]!["type"]);
                 Interlocked.Increment(ref completed);
             }
         }).ToArray();
 
-        foreach (var edge in new[] { 0, 1 })
+        foreach (var restarted in new[] { 0, 1 })
         {
             var before = Volatile.Read(ref completed);
             await Eventually.TrueAsync(() => Volatile.Read(ref completed) > before + Clients);
-            await RestartAsync($"edge-{edge}");
-            await Eventually.TrueAsync(() => balancer.IsReady(edge), TimeSpan.FromSeconds(40));
+            await RestartAsync($"edge-{restarted}");
+            await Eventually.TrueAsync(() => edges.IsReady(restarted), TimeSpan.FromSeconds(40));
         }
         await traffic.CancelAsync();
         await Task.WhenAll([watching, .. clients]);

@@ -52,6 +52,9 @@ internal sealed class FakeContinuity : FakeService
     public void Own(string id, string account, string keyId = "key-1", string? domain = null, bool stored = true, string? session = null) =>
         _owners[id] = new OwnerRecord(keyId, $"acc-{account}", domain ?? $"dom-{account}", null, stored, null, session);
 
+    /// <summary>Takes an id's owner away.</summary>
+    public void Disown(string id) => _owners.TryRemove(id, out _);
+
     /// <summary>Gives a scope an account.</summary>
     public void Bind(string scope, string account, string keyId = "key-1", string? domain = null) =>
         _scopes[$"{keyId} {scope}"] = ($"acc-{account}", domain ?? $"dom-{account}");

@@ -44,7 +44,7 @@ internal sealed class FakeSessions
     public FakeSessions()
     {
         OnClaim = request => Task.FromResult(IsAway ? null : Claim(request));
-        OnFind = request => Task.FromResult(IsAway ? null : new FindSessionResponse(HolderOf(request.Session), Knows(request.Session)));
+        OnFind = request => Task.FromResult(IsAway ? null : Find(request));
         OnWrite = request => Task.FromResult(IsAway ? 503 : Write(request));
         OnRenew = request => Task.FromResult(IsAway ? null : Renew(request));
         OnRelease = request => Task.FromResult(IsAway ? 503 : Release(request));
@@ -72,15 +72,6 @@ internal sealed class FakeSessions
         lock (_lock)
         {
             return _records.TryGetValue(session, out var record) && IsLive(record) ? record.Address : null;
-        }
-    }
-
-    /// <summary>True if there is a record, whoever's.</summary>
-    public bool Knows(string session)
-    {
-        lock (_lock)
-        {
-            return _records.ContainsKey(session);
         }
     }
 
@@ -132,7 +123,7 @@ internal sealed class FakeSessions
         lock (_lock)
         {
             _records.TryGetValue(request.Session, out var record);
-            if (record is null || (record.Holder != request.Holder && !IsLive(record)))
+            if (record is null || record.IsReleased || (record.Holder != request.Holder && !IsLive(record)))
             {
                 _records[request.Session] = record = new Record(request.Holder, ++_epoch, request.Address, record?.AccountId, record?.Domain)
                 {
@@ -148,6 +139,15 @@ internal sealed class FakeSessions
                 record.Until = Until;
             }
             return new ClaimSessionResponse(record.Holder, record.Epoch, record.Address, record.AccountId, record.Domain);
+        }
+    }
+
+    /// <summary>The default search: a claim whose time is over counts until another one is made.</summary>
+    public FindSessionResponse Find(FindSessionRequest request)
+    {
+        lock (_lock)
+        {
+            return _records.TryGetValue(request.Session, out var record) ? new FindSessionResponse(record.IsReleased ? null : record.Address, true) : new FindSessionResponse(null, false);
         }
     }
 
@@ -201,7 +201,7 @@ internal sealed class FakeSessions
         {
             foreach (var claim in request.Claims.Where(Holds))
             {
-                _records[claim.Session].Until = DateTimeOffset.MinValue;
+                (_records[claim.Session].Until, _records[claim.Session].IsReleased) = (DateTimeOffset.MinValue, true);
             }
             return 204;
         }
@@ -233,7 +233,7 @@ internal sealed class FakeSessions
     }
 
     private bool Holds(SessionClaim claim) =>
-        _records.TryGetValue(claim.Session, out var record) && record.Holder == claim.Holder && record.Epoch == claim.Epoch;
+        _records.TryGetValue(claim.Session, out var record) && !record.IsReleased && record.Holder == claim.Holder && record.Epoch == claim.Epoch;
 
     private sealed class Record(string holder, long epoch, string address, string? accountId, string? domain)
     {
@@ -254,6 +254,8 @@ internal sealed class FakeSessions
         public string? ResponseId { get; set; }
 
         public bool IsStored { get; set; }
+
+        public bool IsReleased { get; set; }
 
         public DateTimeOffset Until { get; set; }
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Proxy.Continuity.Contracts;
 using Proxy.Edge.Tests.Fixture;
 using Simulator.Scripts;
 using Testing;
@@ -222,6 +223,85 @@ public sealed class ForwardTests
         tap.CutsTurns = false;
         (await edge.CarryAsync("third", anchor)).Completed();
         await edge.QuietAsync(turns: 3);
+    }
+
+    // The store has lost the record of the session: its holder writes it anew with the next renewal, and until then nobody can say that the anchor is dead.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_record_that_is_lost_is_waited_for_as_long_as_its_holder_may_take(bool isThere)
+    {
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
+        var anchor = await holder.LocalAnchorAsync();
+        edge.Continuity.Sessions.Forget();
+        if (!isThere)
+        {
+            edge.Continuity.Sessions.OnRenew = _ => Task.FromResult<RenewSessionsResponse?>(null);
+        }
+        var began = Stopwatch.GetTimestamp();
+        var answer = await edge.CarryAsync("second", anchor);
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(SessionClaim.RenewIntervalSeconds + 3));
+        if (isThere)
+        {
+            answer.Completed();
+            Assert.Equal(1, edge.HandshakesAt("a"));
+        }
+        else
+        {
+            answer.Canonical(anchor);
+        }
+        Assert.NotEmpty(edge.Continuity.Sessions.Found);
+        await edge.QuietAsync(turns: 2);
+    }
+
+    // Its owner could not be published, and its holder's lease has run out meanwhile: only the holder can say whether it has it, and a claim would end that.
+    [Fact]
+    public async Task An_anchor_that_nobody_knows_is_asked_after_where_the_scope_was_last()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
+        var anchor = await holder.LocalAnchorAsync();
+        edge.Continuity.Disown(anchor);
+        edge.Continuity.Sessions.OnRenew = _ => Task.FromResult<RenewSessionsResponse?>(null);
+        edge.Continuity.Sessions.Lapse(Bridged.Session);
+        var answer = await edge.CarryAsync("second", anchor);
+        answer.Completed();
+        Assert.Contains($"Anchor: {anchor}.", answer.Body, StringComparison.Ordinal);
+        Assert.Equal(1, edge.HandshakesAt("a"));
+        Assert.All(await edge.QuietAsync(turns: 2), row => Assert.Equal(holder.Id, row.EdgeId));
+    }
+
+    // The edge between the client and the holder is on its way out: what it passes on has as long as what it runs.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_turn_that_is_passed_on_has_the_time_of_a_drain(bool ends)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Delta(1))), Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
+        await using var between = await edge.StartAnotherAsync(Patient, $"Drain:Seconds={(ends ? 30 : 1)}");
+        var anchor = await holder.LocalAnchorAsync();
+        var running = between.CarryAsync("stalls", anchor);
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        var began = Stopwatch.GetTimestamp();
+        var stopping = between.StopAsync();
+        if (ends)
+        {
+            await edge.MeanwhileAsync();
+            Assert.False(running.IsCompleted);
+            edge.Sim.Release();
+            (await running).Completed();
+            await stopping;
+        }
+        else
+        {
+            (await running).Failed("stream_incomplete");
+            await stopping;
+            Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.FromMilliseconds(900), TimeSpan.FromSeconds(1 + 5));
+            edge.Sim.Release();
+        }
+        await edge.QuietAsync(turns: 2 + (ends ? Bridged.Pauses : 0));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
+using Testing.Processes;
 
 namespace WholeSystem.Sessions;
 
@@ -27,7 +28,7 @@ public sealed class Incidents
 /// A client's conversation over HTTP, each turn on whichever edge the balancer gives. It sends only what is new, after the anchor it has; told that the anchor
 /// is dead, it sends everything once. Whatever happens, upstream must have the whole conversation before it, and nothing else.
 /// </summary>
-public sealed class Conversation(RunningSystem system, Balancer balancer, Incidents incidents, string name, bool store)
+public sealed class Conversation(RunningSystem system, ReadyEdges edges, Incidents incidents, string name, bool store)
 {
     // How long a client waits for an edge that may be frozen.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
@@ -50,7 +51,8 @@ public sealed class Conversation(RunningSystem system, Balancer balancer, Incide
         _asked.Add(text);
         for (var tries = 0; tries < Tries; tries++)
         {
-            var (edge, started) = (balancer.Pick(), Stopwatch.GetTimestamp());
+            edges.TryPick(out var edge);
+            var started = Stopwatch.GetTimestamp();
             var answer = await TryAsync(edge);
             if (answer is null || (int)answer.Status >= 500 || answer.Status == HttpStatusCode.TooManyRequests)
             {

@@ -31,12 +31,12 @@ public sealed class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
         await NothingWasDoneTwiceAsync();
     }
 
-    private async Task FaultsAsync(Balancer balancer, IReadOnlyList<Conversation> conversations)
+    private async Task FaultsAsync(ReadyEdges edges, IReadOnlyList<Conversation> conversations)
     {
         await Task.Delay(Think * 1.5, TimeProvider.System);
         var killed = System.Host.Kill("edge-0");
         await System.Host.WaitForRestartAsync("edge-0", killed, TimeSpan.FromSeconds(30));
-        await Eventually.TrueAsync(() => balancer.IsReady(0), TimeSpan.FromSeconds(30));
+        await Eventually.TrueAsync(() => edges.IsReady(0), TimeSpan.FromSeconds(30));
 
         // Those that were not on it go on as if nothing had been.
         await Eventually.TrueAsync(() => conversations.All(conversation => conversation.Answered >= 4), TimeSpan.FromSeconds(60));
@@ -45,7 +45,7 @@ public sealed class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
         var drained = System.Host.ProcessOf("edge-1")!.Value;
         ProcessSignals.Terminate(drained);
         await System.Host.WaitForRestartAsync("edge-1", drained, TimeSpan.FromSeconds(40));
-        await Eventually.TrueAsync(() => balancer.IsReady(1), TimeSpan.FromSeconds(30));
+        await Eventually.TrueAsync(() => edges.IsReady(1), TimeSpan.FromSeconds(30));
 
         var frozen = System.Host.ProcessOf("edge-2")!.Value;
         ProcessSignals.Freeze(frozen);

@@ -1,3 +1,5 @@
+using Testing.Processes;
+
 namespace WholeSystem.Sessions;
 
 /// <summary>A system of three edges.</summary>
@@ -13,13 +15,13 @@ public sealed class ThreeEdges : IAsyncLifetime
 
     /// <summary>Conversations whose turns come in parallel and each in its time, until they have said all; meanwhile <paramref name="faults"/> happen.</summary>
     /// <param name="think">From one turn of a conversation to the next.</param>
-    public async Task<IReadOnlyList<Conversation>> TalkAsync(int conversations, int turns, bool store, TimeSpan think, Incidents incidents, Func<Balancer, IReadOnlyList<Conversation>, Task> faults)
+    public async Task<IReadOnlyList<Conversation>> TalkAsync(int conversations, int turns, bool store, TimeSpan think, Incidents incidents, Func<ReadyEdges, IReadOnlyList<Conversation>, Task> faults)
     {
         using var ended = new CancellationTokenSource();
-        var balancer = new Balancer(System, Count);
-        var watching = balancer.WatchAsync(ended.Token);
+        var edges = new ReadyEdges(System.Host.AddressOf, Count);
+        var watching = edges.WatchAsync(ended.Token);
         var run = Guid.CreateVersion7().ToString("N");
-        var all = Enumerable.Range(0, conversations).Select(number => new Conversation(System, balancer, incidents, $"{run}-{number}", store)).ToArray();
+        var all = Enumerable.Range(0, conversations).Select(number => new Conversation(System, edges, incidents, $"{run}-{number}", store)).ToArray();
         var talking = Task.WhenAll(all.Select(async (conversation, number) =>
         {
             // Not all at once.
@@ -30,7 +32,7 @@ public sealed class ThreeEdges : IAsyncLifetime
                 await Task.Delay(think, TimeProvider.System);
             }
         }));
-        var happening = faults(balancer, all);
+        var happening = faults(edges, all);
         await talking;
         await happening;
         await ended.CancelAsync();
