@@ -12,6 +12,10 @@ internal sealed class GarnetTool : RedisServer
 {
     private const string Package = "garnet-server";
 
+    // Of two that restore at the same time one may find the other's half-written package, and fails.
+    private const int RestoreTries = 2;
+    private static readonly TimeSpan RestorePause = TimeSpan.FromSeconds(1);
+
     public override async Task<Launch> PrepareAsync(string directory, int port, string password, CancellationToken cancellationToken)
     {
         var server = Installed() ?? await RestoreAsync(cancellationToken);
@@ -46,6 +50,25 @@ internal sealed class GarnetTool : RedisServer
     private static async Task<string> RestoreAsync(CancellationToken cancellationToken)
     {
         var output = new List<string>();
+        for (var tries = 1; ; tries++)
+        {
+            await RunRestoreAsync(output, cancellationToken);
+            if (Installed() is { } server)
+            {
+                return server;
+            }
+            if (tries == RestoreTries)
+            {
+                throw new RunFailedException(
+                    $"There is no redis-server on PATH, and dotnet tool restore did not bring {Package}: {output.LastOrDefault()} "
+                    + "Install Redis (Debian: apt-get install redis-server, macOS: brew install redis) or use --Stores:Mode=external.");
+            }
+            await Task.Delay(RestorePause, TimeProvider.System, cancellationToken);
+        }
+    }
+
+    private static async Task RunRestoreAsync(List<string> output, CancellationToken cancellationToken)
+    {
         var launch = new Launch(ProjectOutput.DotnetHost, ["tool", "restore"])
         {
             // Not the children's environment: fetching a package may need the proxy.
@@ -62,10 +85,6 @@ internal sealed class GarnetTool : RedisServer
         {
             _ = await child.StopAsync(CancellationToken.None);
         }
-
-        return Installed() ?? throw new RunFailedException(
-            $"There is no redis-server on PATH, and dotnet tool restore did not bring {Package}: {output.LastOrDefault()} "
-            + "Install Redis (Debian: apt-get install redis-server, macOS: brew install redis) or use --Stores:Mode=external.");
     }
 
     /// <summary>The tool's program of the version in the manifest, once it has been restored.</summary>

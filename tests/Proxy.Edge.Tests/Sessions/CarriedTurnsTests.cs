@@ -1,4 +1,5 @@
 using Proxy.Edge.Tests.Fixture;
+using Simulator.Scripts;
 using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
@@ -134,6 +135,23 @@ public sealed class CarriedTurnsTests
         Assert.All(claims, claim => Assert.True(claim is not null && edge.Continuity.Sessions.IsCurrent(claim)));
         // The record knows the latest, for the day the aliases are lost.
         Assert.Equal((anchor, "acc-a", false), edge.Continuity.Sessions.Written.Where(write => write.ResponseId is not null).Select(write => (write.ResponseId, write.AccountId, write.Stored)).Last());
+    }
+
+    // W17: an owner is told when a response is created, and its session's latest when it has ended well; however many events there are, and of no other response.
+    [Fact]
+    public async Task Each_response_is_published_once_and_becomes_the_latest_only_when_it_has_ended_well()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "many" }).Deltas(200, 4));
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "breaks" }).Fails("server_error", "Broken.", Position.Delta(1)));
+        });
+        var many = await edge.CarryAsync("many");
+        many.Completed();
+        (await edge.CarryAsync("breaks", many.Id)).Failed("server_error");
+        await edge.QuietAsync(turns: 2);
+        Assert.Equal(2, edge.Continuity.Published.Count(one => one.Id.Kind == "response"));
+        Assert.Equal(many.Id, Assert.Single(edge.Continuity.Sessions.Written).ResponseId);
     }
 
     [Fact]

@@ -85,6 +85,8 @@ public sealed class AppHostProcess : IAsyncDisposable
             WorkingDirectory = Path.GetTempPath(),
         };
         start.Environment["DOTNET_ENVIRONMENT"] = "Development";
+        // As in the tests' own processes: code instrumented for later gains nothing here.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         _ = start.Environment.Remove("OPENAI_API_KEY");
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
         {

@@ -1,0 +1,147 @@
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Downstream;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns.Recovery;
+
+namespace Proxy.Edge.Routing;
+
+/// <summary>
+/// The events of an upstream socket: scans each, finds the turn it belongs to, and sends it on to that turn's client; an error goes to the turn's own task, which
+/// decides what the client is told.
+/// </summary>
+/// <param name="lane">The only lane the socket carries, whose name its events get; null for one with lanes of its own.</param>
+/// <param name="strays">Where events go that are of no turn; null drops them.</param>
+internal sealed class UpstreamEvents(
+    SocketAttempts attempts, SocketEnd end, LocalIds localIds, string? lane, IEventSink? strays, SocketServices services)
+{
+    /// <summary>Relays one event; false when the client is gone.</summary>
+    public async Task<bool> RelayAsync(PooledBody message, CancellationToken cancellationToken)
+    {
+        var head = EventScanner.ReadHead(message.Span);
+        if (head.IsTerminal || head.Kind == EventKind.Created)
+        {
+            return await RelayLifecycleAsync(head, message, cancellationToken);
+        }
+        if (attempts.OnLaneOf(message.Span) is { } attempt)
+        {
+            if (attempt.IsAbandoned)
+            {
+                return true;
+            }
+            if (head.Kind == EventKind.Delta)
+            {
+                attempt.Deadline.Created();
+            }
+            attempt.Deadline.Progress();
+            services.Events.Relay(attempt.Turn, head, message.Span);
+        }
+        else if (head.Kind == EventKind.Delta || head.SequenceNumber is not null)
+        {
+            // Of a response that has ended for the client, or that it has not asked for.
+            services.Telemetry.CountSwallowed("stray");
+            return true;
+        }
+        else
+        {
+            return strays is null || await strays.SendAsync(head, EventOf(message), cancellationToken);
+        }
+        return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+    }
+
+    private async Task<bool> RelayLifecycleAsync(EventHead head, PooledBody message, CancellationToken cancellationToken)
+    {
+        var facts = ResponseFactsReader.Read(message.Span);
+        var matches = attempts.Match(head.Kind, message.Span, facts);
+        if (matches.Count == 0)
+        {
+            // An idle client would take it for the answer to its next turn.
+            services.Telemetry.CountSwallowed(facts.Error?.Reason ?? "foreign");
+            if (facts.Error is { Kind: UpstreamErrorKind.ConnectionLimit })
+            {
+                end.Retire();
+            }
+            return true;
+        }
+        if (head.Kind is EventKind.Failed or EventKind.Error)
+        {
+            foreach (var attempt in matches)
+            {
+                Fail(attempt, facts, message);
+            }
+            return true;
+        }
+        return await RelayAsync(matches[0], head, facts, message, cancellationToken);
+    }
+
+    private async Task<bool> RelayAsync(SocketAttempt attempt, EventHead head, ResponseFacts facts, PooledBody message, CancellationToken cancellationToken)
+    {
+        if (head.Kind == EventKind.Created)
+        {
+            attempt.ResponseId = facts.Id;
+            if (!attempt.TryCreate())
+            {
+                return true;
+            }
+            attempt.Deadline.Created();
+            if (attempt.Turn.WasCreatedBefore)
+            {
+                services.Events.Recreated(attempt.Turn, facts);
+                return true;
+            }
+            services.Events.Relay(attempt.Turn, head, message.Span);
+            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+        }
+        // A steered response is followed by another one: it ends, its attempt does not.
+        var isSteered = facts.IncompleteReason == "steered";
+        if (isSteered ? attempt.IsAbandoned : !attempt.TryFinish())
+        {
+            attempt.Turn.Observe(facts);
+            end.Remove(attempt);
+            attempt.TryEnd(null);
+            return true;
+        }
+        if (!await services.Events.EndAsync(attempt.Turn, head, facts))
+        {
+            end.Cut(new RecoverySignal(SignalKind.SessionLost));
+            return true;
+        }
+        if (!attempt.Turn.Request.Store && facts.Id is { } id)
+        {
+            localIds.Add(id);
+        }
+        if (isSteered)
+        {
+            var successor = services.Journal.Succeed(attempt.Turn);
+            if (!attempt.TrySucceed(successor))
+            {
+                services.Journal.End(successor, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
+            }
+            attempt.Deadline.Progress();
+            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+        }
+        end.Remove(attempt);
+        try
+        {
+            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+        }
+        finally
+        {
+            // Also where the client has gone: the turn has ended all the same, and its task waits for this.
+            attempt.TryEnd(null);
+        }
+    }
+
+    private void Fail(SocketAttempt attempt, ResponseFacts facts, PooledBody message)
+    {
+        var isAlone = attempts.IsAlone(attempt);
+        end.Remove(attempt);
+        if (attempt.TryFinish())
+        {
+            attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold, IsAlone: isAlone) { Raw = EventOf(message).ToArray(), Facts = facts });
+            return;
+        }
+        attempt.TryEnd(null);
+    }
+
+    private ReadOnlyMemory<byte> EventOf(PooledBody message) => lane is { Length: > 0 } ? StreamIds.Insert(message.Span, lane) : message.Memory;
+}
