@@ -114,7 +114,7 @@ internal sealed class SessionRegistry(
         {
             try
             {
-                await continuity.ReleaseSessionsAsync([.. closed.Where(session => !session.IsLost).Select(session => session.Lease.Claim)], cancellationToken);
+                await continuity.ReleaseSessionsAsync([.. closed.Select(session => session.Lease.Claim)], cancellationToken);
             }
             finally
             {

@@ -78,16 +78,8 @@ internal sealed partial class SessionSockets(
         {
             return (null, new RecoverySignal(SignalKind.AnchorGone));
         }
-        if (!await home.EnterAsync(Limits.QueueLimit, cancellationToken))
-        {
-            return (null, new RecoverySignal(SignalKind.SessionsBusy));
-        }
-        if (home.Link.Holds(anchor))
-        {
-            return (home, null);
-        }
-        home.Leave();
-        return (null, new RecoverySignal(SignalKind.AnchorGone));
+        // One that ends meanwhile takes no turn any more, and says so.
+        return await home.EnterAsync(Limits.QueueLimit, cancellationToken) ? (home, null) : (null, new RecoverySignal(SignalKind.SessionsBusy));
     }
 
     private SessionSocket? TakeIdle(Session session, Turn turn, Predicate<SessionSocket> isFit)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -44,6 +45,7 @@ internal sealed class Tap : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
     private readonly CancellationTokenSource _over = new();
+    private Task _leaving = Task.CompletedTask;
 
     public Tap()
     {
@@ -52,7 +54,7 @@ internal sealed class Tap : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls(Address);
         builder.Services.AddHttpForwarder();
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(100));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         _app = builder.Build();
     }
 
@@ -70,6 +72,12 @@ internal sealed class Tap : IAsyncDisposable
     /// <summary>Whether the connection of a forwarded turn breaks.</summary>
     public bool CutsTurns { get; set; }
 
+    /// <summary>Whether the stream of a forwarded turn begins and then falls silent.</summary>
+    public bool SilencesTurns { get; set; }
+
+    /// <summary>Whether nobody listens here any more when a question has been answered.</summary>
+    public bool LeavesOnceAsked { get; set; }
+
     public ConcurrentQueue<Tapped> Seen { get; } = new();
 
     public IEnumerable<Tapped> SeenTurns => Seen.Where(one => one.Path.StartsWith(Turns, StringComparison.Ordinal));
@@ -85,6 +93,7 @@ internal sealed class Tap : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
+        await _leaving;
         await _app.StopAsync();
         await _app.DisposeAsync();
         _http.Dispose();
@@ -104,6 +113,19 @@ internal sealed class Tap : IAsyncDisposable
             context.Abort();
             return;
         }
+        if (SilencesTurns && context.Request.Path == Turns)
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync("event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_silent\",\"status\":\"in_progress\"}}\n\n");
+            await HangAsync(context);
+            return;
+        }
+        if (LeavesOnceAsked)
+        {
+            _leaving = _app.StopAsync();
+            await Eventually.TrueAsync(async () => !await ListensAsync());
+            context.Response.Headers.Connection = "close";
+        }
         if ((context.Request.Path == Turns ? TurnsGet : OthersGet) is { } status)
         {
             context.Response.StatusCode = (int)status;
@@ -114,7 +136,26 @@ internal sealed class Tap : IAsyncDisposable
             await _app.Services.GetRequiredService<IHttpForwarder>().SendAsync(context, edge.Origin, _http, ForwarderRequestConfig.Empty);
             return;
         }
+        await HangAsync(context);
+    }
+
+    private async Task HangAsync(HttpContext context)
+    {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _over.Token);
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task<bool> ListensAsync()
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync(IPAddress.Loopback, new Uri(Address).Port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }

@@ -54,6 +54,7 @@ public sealed class CarriedTurnsTests
     [InlineData("stored", true, "thread-id")]
     [InlineData("stored by default", null, "thread-id")]
     [InlineData("background", false, "thread-id")]
+    [InlineData("typed", false, "thread-id")]
     [InlineData("no websocket", false, "thread-id")]
     [InlineData("off", false, "thread-id")]
     public async Task All_else_goes_over_HTTP_as_it_came(string what, bool? store, string? header)
@@ -62,7 +63,12 @@ public sealed class CarriedTurnsTests
             edge => edge.Add("a", webSockets: what != "no websocket"), what == "off" ? ["Sessions:Mode=off"] : []);
         foreach (var stream in (bool[])[true, false])
         {
-            var body = Bridged.Body(stream: stream, store: store == true, more: what == "background" ? ",\"background\":true" : "");
+            var body = Bridged.Body(stream: stream, store: store == true, more: what switch
+            {
+                "background" => ",\"background\":true",
+                "typed" => ",\"type\":\"other\"",
+                _ => "",
+            });
             body = store is null ? body.Replace(",\"store\":false", "", StringComparison.Ordinal) : body;
             await edge.SendAsync(body, headers: header is null ? [] : [(header, "t")]);
             Assert.Equal(body, edge.BodiesAt("a")[^1]);

@@ -81,6 +81,23 @@ public sealed class CloseTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
+    // What ended one socket may have ended the others, and they do not know it yet.
+    [Fact]
+    public async Task What_is_sent_once_more_gets_a_fresh_socket()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Created)));
+        var running = edge.CarryAsync("stalls");
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        (await edge.CarryAsync("short")).Completed();
+        edge.Sim.Release();
+        (await running).Completed();
+        Assert.Equal(2, edge.OpenAt("a"));
+        edge.Sim.Script(rule => rule.When(when => when with { Contains = "again" }).Once().Breaks("cut"));
+        (await edge.CarryAsync("again")).Completed();
+        Assert.Equal(3, edge.HandshakesAt("a"));
+        await edge.QuietAsync(turns: 3);
+    }
+
     [Fact]
     public async Task After_created_an_answer_that_is_not_streamed_is_a_status()
     {

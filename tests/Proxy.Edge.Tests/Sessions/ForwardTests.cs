@@ -174,6 +174,38 @@ public sealed class ForwardTests
         Assert.Equal(Bridged.Session, (await edge.QuietAsync(turns))[^1].Session);
     }
 
+    // A process that is frozen takes connections and never answers: one turn finds that out for those that follow.
+    [Fact]
+    public async Task A_silent_edge_is_not_waited_for_by_every_turn()
+    {
+        const int turns = 6;
+        await using var tap = await Tap.StartAsync();
+        await using var edge = await RunningEdge.StartAsync(null, "Sessions:ProbeMs=300");
+        edge.Continuity.Sessions.Supersede(Bridged.Session, tap.Address);
+        edge.Continuity.Own("resp_there", "a", stored: false, session: Bridged.Session);
+        for (var turn = 0; turn < turns; turn++)
+        {
+            (await edge.CarryAsync("second", "resp_there")).Canonical("resp_there");
+        }
+        Assert.InRange(tap.Seen.Count, 1, turns - 1);
+        await edge.QuietAsync(turns);
+    }
+
+    // Where its session is cannot be looked up: that says nothing of the anchor.
+    [Fact]
+    public async Task While_the_store_is_away_no_anchor_is_told_dead()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
+        var anchor = await holder.LocalAnchorAsync();
+        edge.Continuity.Sessions.IsAway = true;
+        (await edge.CarryAsync("second", anchor)).Refused(502, "upstream_unavailable");
+        edge.Continuity.Sessions.IsAway = false;
+        (await edge.CarryAsync("second", anchor)).Completed();
+        Assert.Equal(1, edge.HandshakesAt("a"));
+        await edge.QuietAsync(turns: 3);
+    }
+
     // Alive when it was asked, and not the holder any more when the turn came.
     [Theory]
     [InlineData(true)]
@@ -203,6 +235,64 @@ public sealed class ForwardTests
         Assert.DoesNotContain(edge.Continuity.Sessions.Claimed, claim => claim.Address.TrimEnd('/') == third.Origin);
         await edge.GoesOnAsync();
         await edge.QuietAsync(turns: 2);
+    }
+
+    // It had said yes, and was gone when the turn came: nothing has begun.
+    [Fact]
+    public async Task A_holder_that_has_just_gone_costs_no_turn()
+    {
+        await using var tap = await Tap.StartAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        (tap.OthersGet, tap.LeavesOnceAsked) = (HttpStatusCode.NoContent, true);
+        edge.Continuity.Sessions.Supersede(Bridged.Session, tap.Address);
+        (await edge.CarryAsync()).Completed();
+        Assert.Empty(tap.SeenTurns);
+        Assert.StartsWith($"{Bridged.Session}~", Assert.Single(await edge.QuietAsync(turns: 1)).Session, StringComparison.Ordinal);
+    }
+
+    // It falls silent within the answer, as a process that is frozen: the client is told in its stream, a while after the holder itself would have.
+    [Fact]
+    public async Task A_holder_that_falls_silent_is_not_waited_for_for_ever()
+    {
+        await using var tap = await Tap.StartAsync();
+        await using var edge = await RunningEdge.StartAsync(null, Patient, "Edge:IdleSeconds=1", "Edge:CreatedSeconds=1", "Edge:KeepAliveSeconds=0.5");
+        (tap.OthersGet, tap.SilencesTurns) = (HttpStatusCode.NoContent, true);
+        edge.Continuity.Sessions.Supersede(Bridged.Session, tap.Address);
+        var began = Stopwatch.GetTimestamp();
+        var answer = await edge.CarryAsync();
+        answer.Failed("stream_incomplete");
+        Assert.Equal("resp_silent", answer.Id);
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.FromSeconds(9), TimeSpan.FromSeconds(20));
+        await edge.QuietAsync(turns: 0);
+    }
+
+    [Fact]
+    public async Task A_question_after_a_session_does_not_keep_it()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync("Sessions:HardIdleSeconds=0.5", "Sessions:SweepSeconds=0.1");
+        await holder.LocalAnchorAsync();
+        (await edge.CarryAsync()).Completed();
+        await Eventually.TrueAsync(() => edge.Continuity.Sessions.Released.SelectMany(release => release.Claims).Any(claim => claim.Session == Bridged.Session));
+        await edge.QuietAsync(turns: 2);
+    }
+
+    // The holder opens a socket for it, with what the client has said in its query.
+    [Fact]
+    public async Task The_query_goes_along()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Delta(1))), Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
+        var running = holder.CarryAsync("stalls");
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        using (var response = await edge.PostAsync(Bridged.Body(), "/v1/responses?beta=true&x=%20y", headers: Bridged.Thread))
+        {
+            Assert.Contains("response.completed", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+        Assert.Equal(["", "?beta=true&x=%20y"], edge.Sim.Recorded.Sockets.Select(socket => socket.Query));
+        edge.Sim.Release();
+        (await running).Completed();
+        Assert.All(await edge.QuietAsync(turns: 2), row => Assert.Equal(holder.Id, row.EdgeId));
     }
 
     // Nobody knows how far it came.
@@ -259,7 +349,7 @@ public sealed class ForwardTests
     [Fact]
     public async Task An_anchor_that_nobody_knows_is_asked_after_where_the_scope_was_last()
     {
-        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Continuity.Sessions.OnWrite = _ => Task.FromResult(503), Patient);
         await using var holder = await edge.StartAnotherAsync(Patient);
         var anchor = await holder.LocalAnchorAsync();
         edge.Continuity.Disown(anchor);

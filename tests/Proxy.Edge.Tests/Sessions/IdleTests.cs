@@ -66,6 +66,16 @@ public sealed class IdleTests
         await edge.QuietAsync(turns: 3);
     }
 
+    // Whichever is last, the socket's end or its turn's; no sweep is waited for.
+    [Fact]
+    public async Task A_session_whose_socket_has_broken_lets_go_of_its_claim_after_its_turn()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Cuts(Position.Delta(1))), "Sessions:SweepSeconds=600");
+        (await edge.CarryAsync()).Failed("stream_incomplete");
+        await Eventually.TrueAsync(() => edge.Continuity.Sessions.HolderOf(Bridged.Session) is null, TimeSpan.FromSeconds(5));
+        await edge.QuietAsync(turns: 1);
+    }
+
     // Upstream cuts at an hour: what begins shortly before would not end.
     [Fact]
     public async Task An_old_socket_takes_no_new_conversation_turns_and_ends_when_it_is_idle()

@@ -45,6 +45,22 @@ public sealed class LeaseTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
+    // The claim goes while the turn waits for its socket: nothing is sent on it.
+    [Fact]
+    public async Task A_socket_that_opens_for_a_session_that_is_lost_takes_no_turn()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.OnUpgrade().Once().Stalls()));
+        var opens = edge.CarryAsync();
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        edge.Continuity.Sessions.Supersede(Bridged.Session, Elsewhere);
+        await Eventually.TrueAsync(() => edge.Log.Entries.Any(entry => entry.Text.Contains("is another edge's by now", StringComparison.Ordinal)));
+        edge.Sim.Release();
+        // It is served beside, once.
+        (await opens).Completed();
+        Assert.Single(edge.FramesAt("a"));
+        Assert.StartsWith($"{Bridged.Session}~", Assert.Single(await edge.QuietAsync(turns: 1)).Session, StringComparison.Ordinal);
+    }
+
     // The holder's own clock decides: nothing is sent on a claim of which nobody knows whether it holds.
     [Fact]
     public async Task Past_its_lease_a_thread_waits_for_the_store()

@@ -210,6 +210,15 @@ public sealed class ParallelTurnsTests
         await edge.QuietAsync(turns: 2);
     }
 
+    [Fact]
+    public async Task A_socket_that_did_not_open_takes_no_room()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.OnUpgrade().Once().Refuses(422, "invalid_prompt", "No.")), "Sessions:MaxSockets=1");
+        (await edge.CarryAsync()).Refused(422, "invalid_prompt");
+        await edge.GoesOnAsync();
+        await edge.QuietAsync(turns: 2);
+    }
+
     private static void Stalls(RunningEdge edge) => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Created));
 
     private static TaskCompletionSource Gated(RunningEdge edge, Func<string, bool> waits)

@@ -15,7 +15,7 @@ public sealed class SessionDrainTests
     [InlineData(false)]
     public async Task What_is_idle_is_given_up_at_once_and_what_runs_afterwards(bool stream)
     {
-        await using var edge = await RunningEdge.StartAsync(Stalls);
+        await using var edge = await RunningEdge.StartAsync(Stalls, "Sessions:SweepSeconds=600");
         await edge.LocalAnchorAsync();
         var running = edge.CarryAsync("stalls", stream: stream, headers: Bridged.OtherThread);
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
@@ -156,7 +156,8 @@ public sealed class SessionDrainTests
         gate.SetResult();
         var answer = await waits;
         Assert.True(answer.Status is 200 or 502 or 503, $"{answer.Status}: {answer.Body}");
-        await Eventually.TrueAsync(() => edge.Continuity.Sessions.Live.Count == 0);
+        await Eventually.TrueAsync(() => edge.Continuity.Sessions.Released.SelectMany(release => release.Claims).Any(claim => claim.Session == Bridged.Session));
+        Assert.Empty(edge.Continuity.Sessions.Live);
         await edge.Sim.WhenAsync(sim => sim.Account("a").OpenSockets == 0);
         await edge.QuietAsync(turns: 1);
     }
