@@ -10,6 +10,7 @@ namespace Proxy.Edge.Lifecycle;
 internal sealed partial class Drain : IHealthCheck, IHostedLifecycleService, IDisposable
 {
     private readonly CancellationTokenSource _begun = new();
+    private readonly CancellationTokenSource _noticed;
     private readonly CancellationTokenSource _over;
     private readonly TimeSpan _limit;
     private readonly TimeSpan _notice;
@@ -20,11 +21,18 @@ internal sealed partial class Drain : IHealthCheck, IHostedLifecycleService, IDi
     {
         (_limit, _notice) = (TimeSpan.FromSeconds(options.Value.Seconds), TimeSpan.FromSeconds(options.Value.NoticeSeconds));
         (_time, _logger) = (time, logger);
+        _noticed = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         _over = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
     }
 
     /// <summary>Canceled when it begins.</summary>
     public CancellationToken Begun => _begun.Token;
+
+    /// <summary>
+    /// Canceled when balancers have had the time to notice. Until then clients still come, and what they have here is best left as it is: what they lost now they would
+    /// build up here anew, to lose it again.
+    /// </summary>
+    public CancellationToken Noticed => _noticed.Token;
 
     /// <summary>Canceled when what still runs must end.</summary>
     public CancellationToken Over => _over.Token;
@@ -39,6 +47,14 @@ internal sealed partial class Drain : IHealthCheck, IHostedLifecycleService, IDi
         LogBegun(_limit.TotalSeconds);
         _over.CancelAfter(_limit);
         _begun.Cancel();
+        if (_notice > TimeSpan.Zero)
+        {
+            _noticed.CancelAfter(_notice);
+        }
+        else
+        {
+            _noticed.Cancel();
+        }
     }
 
     /// <inheritdoc/>
@@ -65,6 +81,7 @@ internal sealed partial class Drain : IHealthCheck, IHostedLifecycleService, IDi
     public void Dispose()
     {
         _begun.Dispose();
+        _noticed.Dispose();
         _over.Dispose();
     }
 

@@ -53,7 +53,7 @@ internal sealed class SessionPlaces(
     /// <summary>The place of a turn whose session is not where it was thought to be, or not any more.</summary>
     public SessionPlace WithoutHolder(Turn turn) => turn.Route.Anchor == Anchor.Local ? SessionPlace.AnchorGone
         // A socket that is opened now does not live long enough for a follow-up.
-        : drain.Begun.IsCancellationRequested ? SessionPlace.Plain
+        : drain.Noticed.IsCancellationRequested ? SessionPlace.Plain
         : new SessionPlace(registry.OpenBeside(KeyOf(turn)!, turn.Caller.KeyId));
 
     private static SessionKey? KeyOf(Turn turn) =>
@@ -110,7 +110,7 @@ internal sealed class SessionPlaces(
         {
             return SessionPlace.Misdirected;
         }
-        if (key.Strength == ScopeStrength.Soft || drain.Begun.IsCancellationRequested)
+        if (key.Strength == ScopeStrength.Soft || drain.Noticed.IsCancellationRequested)
         {
             return WithoutHolder(turn);
         }
@@ -128,7 +128,7 @@ internal sealed class SessionPlaces(
         }
         if (!isKnown && key.Strength == ScopeStrength.Hard)
         {
-            return drain.Begun.IsCancellationRequested ? SessionPlace.Plain : new SessionPlace(Signal: new RecoverySignal(SignalKind.SessionUnknown));
+            return drain.Noticed.IsCancellationRequested ? SessionPlace.Plain : new SessionPlace(Signal: new RecoverySignal(SignalKind.SessionUnknown));
         }
         return heldAt is not null && await HoldsAsync(heldAt, key.Name, anchor: null, cancellationToken)
             ? new SessionPlace(Elsewhere: new SessionHolder(heldAt, key.Name))

@@ -138,7 +138,7 @@ internal sealed class SessionRegistry(
                 return answer is null ? null : new OpenedSession(null, answer.Address);
             }
             var claim = new SessionClaim(key.Name, holder, answer.Epoch);
-            if (drain.Begun.IsCancellationRequested)
+            if (drain.Noticed.IsCancellationRequested)
             {
                 // It came too late to be seen by those who give all claims up.
                 await continuity.ReleaseSessionsAsync([claim], CancellationToken.None);

@@ -32,12 +32,12 @@ internal sealed class SessionSweep(
         while (!stoppingToken.IsCancellationRequested)
         {
             using (var due = new CancellationTokenSource(interval, time))
-            using (var wake = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, due.Token, drain.Begun.IsCancellationRequested ? CancellationToken.None : drain.Begun))
+            using (var wake = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, due.Token, drain.Noticed.IsCancellationRequested ? CancellationToken.None : drain.Noticed))
             {
                 await registry.WaitForEmptiedAsync(wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 foreach (var session in wake.IsCancellationRequested ? registry.All : [])
                 {
-                    sockets.Sweep(session, drain.Begun.IsCancellationRequested);
+                    sockets.Sweep(session, drain.Noticed.IsCancellationRequested);
                 }
             }
             // Not the token: what is closed here must be given up there, too.

@@ -71,7 +71,7 @@ internal sealed class SessionTurns(
             }
             else
             {
-                sockets.Leave(session, socket, drain.Begun.IsCancellationRequested);
+                sockets.Leave(session, socket, drain.Noticed.IsCancellationRequested);
             }
         }
     }
@@ -87,7 +87,7 @@ internal sealed class SessionTurns(
         }
         journal.End(turn, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
         journal.Release(turn);
-        sockets.Leave(session, socket, drain.Begun.IsCancellationRequested);
+        sockets.Leave(session, socket, drain.Noticed.IsCancellationRequested);
         Leave(session);
     }
 

@@ -119,6 +119,28 @@ public sealed class SessionDrainTests
         await edge.QuietAsync(turns: 2);
     }
 
+    // Clients that come before their balancer has noticed find their conversations, instead of building them up anew where they end at once.
+    [Fact]
+    public async Task While_balancers_have_not_noticed_conversations_go_on()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, "Drain:NoticeSeconds=3", "Sessions:SweepSeconds=600");
+        var anchor = await edge.LocalAnchorAsync();
+        await DrainAsync(edge);
+        using (var health = await edge.Http.GetAsync(new Uri("/health", UriKind.Relative)))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
+        }
+        (await edge.CarryAsync("second", anchor)).Completed();
+        (await edge.CarryAsync("first", headers: Bridged.OtherThread)).Completed();
+        Assert.Equal((2, 0), (edge.HandshakesAt("a"), edge.BodiesAt("a").Count));
+        // And then all that is idle is given up.
+        await edge.Sim.WhenAsync(sim => sim.Account("a").OpenSockets == 0);
+        await Eventually.TrueAsync(() => edge.Continuity.Sessions.Live.Count == 0, TimeSpan.FromSeconds(5));
+        (await edge.CarryAsync("plain")).Completed();
+        Assert.Single(edge.BodiesAt("a"));
+        await edge.QuietAsync(turns: 4);
+    }
+
     // The others go on with the conversation as soon as it is given up.
     [Fact]
     public async Task Another_edge_takes_over_while_this_one_drains()
