@@ -47,8 +47,12 @@ public sealed class OpenAiDotNetTests(ClientSystem system) : IDisposable
         Assert.Equal(404, await StatusOfAsync(() => client.GetResponseAsync("resp_nobody")));
         Assert.Equal(429, await StatusOfAsync(() => client.CreateResponseAsync(Model, "please 429")));
         Assert.Equal(500, await StatusOfAsync(() => client.CreateResponseAsync(Model, "please 500")));
-        Assert.Equal(400, await StatusOfAsync(() => client.CreateResponseAsync(
-            new CreateResponseOptions(Model, [ResponseItem.CreateUserMessageItem("x")]) { PreviousResponseId = "resp_nobody" })));
+        // Asked to try again once; then it is dead.
+        Assert.Equal(502, await StatusOfAsync(FollowNobody));
+        Assert.Equal(400, await StatusOfAsync(FollowNobody));
+
+        Task<ClientResult<ResponseResult>> FollowNobody() => client.CreateResponseAsync(
+            new CreateResponseOptions(Model, [ResponseItem.CreateUserMessageItem("x")]) { PreviousResponseId = "resp_nobody_of_dotnet" });
     }
 
     private ResponsesClient Client(string key) => new(
