@@ -72,7 +72,6 @@ internal sealed class FakeAccounts : FakeService
     /// <summary>Adds an account, or changes it.</summary>
     public void Put(AdmittedAccount account) => All = [.. All.Where(known => known.Id != account.Id), account];
 
-    /// <summary>Takes an account away, as an administrator who disables it does.</summary>
     /// <summary>Forgets what was asked and settled.</summary>
     public void Forget()
     {
@@ -81,6 +80,7 @@ internal sealed class FakeAccounts : FakeService
         Settled.Clear();
     }
 
+    /// <summary>Takes an account away, as an administrator who disables it does.</summary>
     public void Remove(string token) => All = [.. All.Where(known => known.Id != $"acc-{token}")];
 
     /// <summary>Gives an account another credential; its place stays.</summary>

@@ -150,6 +150,7 @@ public sealed class CloseTests
     [Theory]
     [InlineData("refused")]
     [InlineData("closed")]
+    [InlineData("silent")]
     public async Task An_account_that_cannot_be_reached_is_left_for_another(string how)
     {
         using var closed = new TcpListener(IPAddress.Loopback, 0);
@@ -160,8 +161,8 @@ public sealed class CloseTests
         {
             edge.Add("a", baseUrl: how == "closed" ? address : null);
             edge.Add("b");
-            edge.Sim.Script(rule => rule.OnUpgrade().Account("a").Refuses(503, "server_error"));
-        });
+            edge.Sim.Script(rule => _ = how == "silent" ? rule.OnUpgrade().Account("a").Stalls() : rule.OnUpgrade().Account("a").Refuses(503, "server_error"));
+        }, "Edge:ConnectSeconds=1");
         (await edge.CarryAsync()).Completed();
         Assert.Single(edge.FramesAt("b"));
         await edge.GoesOnAsync();

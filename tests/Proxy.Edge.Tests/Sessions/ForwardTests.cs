@@ -277,6 +277,23 @@ public sealed class ForwardTests
         await edge.QuietAsync(turns: 2);
     }
 
+    [Fact]
+    public async Task A_compressed_body_is_sent_on_plain()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, Patient);
+        await using var holder = await edge.StartAnotherAsync(Patient);
+        await holder.LocalAnchorAsync();
+        var body = Bridged.Body("second");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/responses") { Content = new ByteArrayContent(Compressed.With("gzip", body)) };
+        request.Content.Headers.TryAddWithoutValidation("content-type", "application/json");
+        request.Content.Headers.ContentEncoding.Add("gzip");
+        request.Headers.Add(Bridged.Thread.Name, Bridged.Thread.Value);
+        using var response = await edge.Http.SendAsync(request);
+        Assert.Contains("response.completed", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(Bridged.FrameOf(body), edge.FramesAt("a")[^1]);
+        Assert.All(await edge.QuietAsync(turns: 2), row => Assert.Equal(holder.Id, row.EdgeId));
+    }
+
     // The holder opens a socket for it, with what the client has said in its query.
     [Fact]
     public async Task The_query_goes_along()

@@ -59,10 +59,12 @@ public sealed class FrameTests
     public async Task The_clients_headers_go_along_and_its_credentials_do_not()
     {
         await using var edge = await RunningEdge.StartAsync();
-        (await edge.CarryAsync(headers: [Bridged.Thread, ("user-agent", "agent/1"), ("originator", "codex_exec"), ("session-id", "s"), ("x-other", "o"), ("cookie", "c=1"), ("openai-organization", "org-mine"), ("x-continuity-forward", "forged")])).Completed();
+        (await edge.CarryAsync(headers: [Bridged.Thread, ("user-agent", "agent/1"), ("originator", "codex_exec"), ("session-id", "s"), ("x-other", "o"), ("idempotency-key", "i"), ("cookie", "c=1"), ("openai-organization", "org-mine"), ("x-continuity-forward", "forged")])).Completed();
         var seen = Assert.Single(edge.Sim.Recorded.Sockets);
         Assert.Equal(("agent/1", "codex_exec", "s", "t", "o"), (seen.Header("user-agent"), seen.Header("originator"), seen.Header("session-id"), seen.Header("thread-id"), seen.Header("x-other")));
         Assert.Equal("Bearer a", seen.Header("authorization"));
+        // It is the turn's, and the socket is others' as well.
+        Assert.Null(seen.Header("idempotency-key"));
         Assert.Equal((null, null, null), (seen.Header("cookie"), seen.Header("openai-organization"), seen.Header("x-continuity-forward")));
         Assert.DoesNotContain(seen.Headers, header => header.Value.Contains("sk-1", StringComparison.Ordinal));
         await edge.QuietAsync(turns: 1);

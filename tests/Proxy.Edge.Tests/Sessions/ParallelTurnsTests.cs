@@ -135,6 +135,27 @@ public sealed class ParallelTurnsTests
     }
 
     [Fact]
+    public async Task However_many_give_way_there_are_never_more()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, "Sessions:MaxSockets=2");
+        for (var turn = 0; turn < 8; turn++)
+        {
+            (await edge.CarryAsync(headers: ("thread-id", $"{turn}"))).Completed();
+            await Eventually.TrueAsync(() => edge.OpenAt("a") <= 2, TimeSpan.FromSeconds(5));
+        }
+        await edge.QuietAsync(turns: 8);
+    }
+
+    [Fact]
+    public async Task A_socket_that_has_ended_takes_no_room()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Cuts(Position.Delta(1))), "Sessions:MaxSockets=1");
+        (await edge.CarryAsync()).Failed("stream_incomplete");
+        await edge.GoesOnAsync();
+        await edge.QuietAsync(turns: 2);
+    }
+
+    [Fact]
     public async Task Where_all_sockets_are_busy_a_turn_is_refused()
     {
         await using var edge = await RunningEdge.StartAsync(Stalls, "Sessions:MaxSockets=1");

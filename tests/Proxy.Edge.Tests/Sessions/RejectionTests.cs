@@ -21,6 +21,18 @@ public sealed class RejectionTests
         }
     }
 
+    // The account has no room any more: what is open there is no way for a turn of another one.
+    [Fact]
+    public async Task A_turn_of_another_account_takes_no_socket_of_the_one_before()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Add("b"));
+        await edge.LocalAnchorAsync();
+        edge.Accounts.Remove("a");
+        await edge.GoesOnAsync();
+        Assert.Equal((1, 1), (edge.FramesAt("a").Count, edge.FramesAt("b").Count));
+        await edge.QuietAsync(turns: 2);
+    }
+
     // W29; W34: the slot moves with the turn, and is never given back in between.
     [Theory]
     [MemberData(nameof(Quotas))]
