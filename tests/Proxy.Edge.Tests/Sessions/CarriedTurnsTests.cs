@@ -105,6 +105,8 @@ public sealed class CarriedTurnsTests
         second.Completed();
         Assert.Contains($"Anchor: {anchor}", second.Body, StringComparison.Ordinal);
         Assert.Equal((2, 0, 1), (edge.FramesAt("a").Count, edge.BodiesAt("a").Count, edge.HandshakesAt("a")));
+        // No other account's slot is of any use to it.
+        Assert.Equal([null, "acc-a"], edge.Accounts.AskedForTurns.Select(request => request.OnlyAccountId));
         Assert.All(await edge.QuietAsync(turns: 2), row => Assert.Equal(("http_bridge", Bridged.Session), (row.Surface, row.Session)));
     }
 
