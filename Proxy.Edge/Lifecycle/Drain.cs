@@ -65,7 +65,8 @@ internal sealed partial class Drain : IHealthCheck, IHostedLifecycleService, IDi
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         Begin();
-        await Task.Delay(_notice, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(Noticed, cancellationToken);
+        await Task.Delay(Timeout.InfiniteTimeSpan, _time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

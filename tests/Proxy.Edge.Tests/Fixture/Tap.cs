@@ -72,8 +72,8 @@ internal sealed class Tap : IAsyncDisposable
     /// <summary>Whether the connection of a forwarded turn breaks.</summary>
     public bool CutsTurns { get; set; }
 
-    /// <summary>Whether the stream of a forwarded turn begins and then falls silent.</summary>
-    public bool SilencesTurns { get; set; }
+    /// <summary>What the stream of a forwarded turn brings before it falls silent; null: it does not.</summary>
+    public string? TurnsFallSilentAfter { get; set; }
 
     /// <summary>Whether nobody listens here any more when a question has been answered.</summary>
     public bool LeavesOnceAsked { get; set; }
@@ -113,10 +113,11 @@ internal sealed class Tap : IAsyncDisposable
             context.Abort();
             return;
         }
-        if (SilencesTurns && context.Request.Path == Turns)
+        if (TurnsFallSilentAfter is { } text && context.Request.Path == Turns)
         {
             context.Response.ContentType = "text/event-stream";
-            await context.Response.WriteAsync("event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_silent\",\"status\":\"in_progress\"}}\n\n");
+            await context.Response.StartAsync();
+            await context.Response.WriteAsync(text);
             await HangAsync(context);
             return;
         }

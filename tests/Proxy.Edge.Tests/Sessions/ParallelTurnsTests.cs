@@ -75,8 +75,11 @@ public sealed class ParallelTurnsTests
         await edge.QuietAsync(turns: 6 + (3 * Bridged.Pauses));
     }
 
-    [Fact]
-    public async Task Past_its_limit_the_queue_takes_no_more()
+    // W30: a prewarm, which generates nothing, counts as any turn.
+    [Theory]
+    [InlineData("")]
+    [InlineData(",\"generate\":false")]
+    public async Task Past_its_limit_the_queue_takes_no_more(string more)
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" })
             .Answer(answer => answer with { Unchecked = true }).Stalls(Position.Created)), "Sessions:QueueLimit=1");
@@ -84,7 +87,7 @@ public sealed class ParallelTurnsTests
         var anchor = await edge.LocalAnchorAsync();
         var first = edge.CarryAsync("stalls", anchor);
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
-        Task<Bridged.Answer>[] two = [edge.CarryAsync("second", anchor), edge.CarryAsync("third", anchor)];
+        Task<Bridged.Answer>[] two = [edge.CarryAsync("second", anchor, more: more), edge.CarryAsync("third", anchor, more: more)];
         var refused = await await Task.WhenAny(two);
         Assert.Equal("rate_limit_error", (string?)refused.Refused(429, "rate_limit_exceeded").Error()!["type"]);
         Assert.NotNull(refused.Header("retry-after"));

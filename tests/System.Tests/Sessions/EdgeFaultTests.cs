@@ -20,6 +20,10 @@ public sealed class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
         var incidents = new Incidents();
         var stored = edges.TalkAsync(conversations: 40, turns: 10, store: true, Think, new Incidents(), (_, _) => Task.CompletedTask);
         var conversations = await edges.TalkAsync(conversations: 200, turns: 10, store: false, Think, incidents, FaultsAsync);
+        foreach (var late in incidents.NotFound.Where(told => told.Elapsed > TimeSpan.FromSeconds(1)))
+        {
+            output.WriteLine($"LATE edge {late.Edge} {late.Elapsed.TotalMilliseconds:F0}");
+        }
         TimeSpan[] told = [.. incidents.NotFound.Select(told => told.Elapsed).Order()];
         output.WriteLine($"{told.Length} anchors told dead: half of them within {told[told.Length / 2].TotalMilliseconds:F0} ms, the slowest in {told[^1].TotalMilliseconds:F0} ms; "
             + $"{incidents.Retried} turns tried again");
