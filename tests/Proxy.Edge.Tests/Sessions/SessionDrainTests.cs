@@ -138,7 +138,7 @@ public sealed class SessionDrainTests
         await Eventually.TrueAsync(() => edge.Continuity.Sessions.Live.Count == 0, TimeSpan.FromSeconds(5));
         (await edge.CarryAsync("plain")).Completed();
         Assert.Single(edge.BodiesAt("a"));
-        await edge.QuietAsync(turns: 4);
+        Assert.Equal([Bridged.Session, Bridged.Session, Bridged.OtherSession, null], (await edge.QuietAsync(turns: 4)).Select(row => row.Session));
     }
 
     // The others go on with the conversation as soon as it is given up.
