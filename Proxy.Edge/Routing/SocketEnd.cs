@@ -67,6 +67,7 @@ internal sealed class SocketEnd(MessageSocket upstream, SocketAttempts attempts,
         }
         else if (Interlocked.Exchange(ref _hasGoodbye, 1) == 0)
         {
+            // CloseAsync waits for its end.
             _ = SayGoodbyeAsync();
         }
     }
