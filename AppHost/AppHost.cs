@@ -1,39 +1,44 @@
+using AppHost.Commands;
+using AppHost.Configuration;
+using AppHost.Lifecycle;
+using AppHost.Preparation;
+using AppHost.Stores;
 using AppHost.Topology;
 
-Console.WriteLine(BackEnd.Announcement);
-var builder = DistributedApplication.CreateBuilder(args);
-if (!TopologySettings.TryRead(builder.Configuration, out var settings))
+var builder = AppHostBuilder.Create(args);
+using var start = await PreparedStart.TryAsync(builder);
+if (start is null)
 {
-    return 2;
+    return PreparedStart.Refused;
 }
 
-builder.AddComputeEnvironment();
+var settings = start.Settings;
 var secrets = builder.AddSecrets(settings);
-var stores = builder.AddDataStores(settings);
+var stores = builder.AddDataStores(settings, start.LocalStores);
 
-var continuityMigrations = builder.AddMigrations("continuity-migrations", ProjectFiles.Continuity, stores.ContinuityDb, settings);
-var continuity = builder.AddService("continuity", ProjectFiles.Continuity, settings, secrets)
-    .WithReference(stores.ContinuityDb)
+var continuity = builder.AddService("continuity", ProjectFiles.Continuity, stores.ContinuityDb, settings, secrets)
     .WithReference(stores.Redis)
     .WaitFor(stores.Redis)
-    .WaitForCompletion(continuityMigrations);
+    .WithIconName("LinkMultiple");
 
-var accountsMigrations = builder.AddMigrations("accounts-migrations", ProjectFiles.Accounts, stores.AccountsDb, settings);
-var accounts = builder.AddService("accounts", ProjectFiles.Accounts, settings, secrets)
-    .WithReference(stores.AccountsDb)
+var accounts = builder.AddService("accounts", ProjectFiles.Accounts, stores.AccountsDb, settings, secrets)
     .WithReference(stores.Redis)
     .WithEnvironment("Admin__Token", secrets.AdminToken)
     .WithEnvironment("Accounts__EncryptionKeys", secrets.EncryptionKeys)
-    .WithAccountSeed(settings)
+    .WithUpstreams(start)
     .WaitFor(stores.Redis)
-    .WaitForCompletion(accountsMigrations);
+    .WithIconName("Key");
 
 var edges = settings.Edges.Select(edge => builder.AddEdge(edge, settings, secrets)
     .WithReference(continuity)
     .WithReference(accounts)
     .WaitFor(continuity)
     .WaitFor(accounts)).ToList();
+builder.AddEntrance(edges);
 
-builder.AnnounceWhenReady(edges, settings);
-builder.Build().Run();
-return Environment.ExitCode;
+builder.AddOperatorCommands(edges, accounts, continuity, stores, start, secrets);
+builder.RestartWhatCrashes(start);
+builder.StopInOrder([[.. edges.Select(edge => edge.Resource)], [continuity.Resource, accounts.Resource], [.. stores.Servers]], settings.EdgeStopLimit);
+builder.AnnounceWhenReady(edges, start);
+
+return await builder.Build().RunToEndAsync();

@@ -17,6 +17,9 @@ namespace Proxy.Accounts;
 /// <summary>The service's parts and routes.</summary>
 internal static class AccountsService
 {
+    // It says what can be called, which is no secret, and a browser that opens it has no token.
+    private const string AdminDocument = AccountsRoutes.Admin + "/openapi.json";
+
     public static WebApplicationBuilder AddAccounts(this WebApplicationBuilder builder)
     {
         builder.AddServiceDefaults();
@@ -53,13 +56,13 @@ internal static class AccountsService
         app.UseInternalToken();
         // Read with the first request: by then the options have been validated, all of them together.
         var adminToken = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token));
-        app.UseGuard("/admin", context => adminToken.Value.Matches(BearerOf(context.Request)),
+        app.UseGuard("/admin", context => context.Request.Path == AdminDocument || adminToken.Value.Matches(BearerOf(context.Request)),
             new ApiError(StatusCodes.Status401Unauthorized, "invalid_admin_token", "The admin API needs the admin token as a bearer token.", ApiError.Authentication));
         app.MapServiceHealth();
         app.MapAdmissions();
         app.MapSettling();
         app.MapAdmin();
-        app.MapOpenApi(AccountsRoutes.Admin + "/openapi.json");
+        app.MapOpenApi(AdminDocument);
         return app;
     }
 

@@ -2,4 +2,4 @@ using Proxy.Continuity;
 using ServiceDefaults.Data;
 
 var app = WebApplication.CreateSlimBuilder(args).AddContinuity().Build();
-await (MigrateMode.IsAskedFor(args) ? app.MigrateAsync() : app.MapContinuity().RunAsync());
+return await (MigrateMode.IsAskedFor(args) ? app.MigrateAsync() : app.MapContinuity().MigrateAndRunAsync());

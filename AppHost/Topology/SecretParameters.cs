@@ -1,3 +1,5 @@
+using AppHost.Configuration;
+
 namespace AppHost.Topology;
 
 /// <summary>Declares the secret parameters.</summary>
@@ -7,34 +9,30 @@ internal static class SecretParameters
     private const string AdminTokenKey = "Admin:Token";
 
     /// <summary>Where a user finds the admin token.</summary>
-    public static string AdminTokenPlace(TopologySettings settings) =>
+    public static string AdminTokenPlace(AppHostSettings settings) =>
         new[] { $"Parameters:{AdminToken}", AdminTokenKey }.FirstOrDefault(key => !string.IsNullOrEmpty(settings.Configuration[key])) is { } key
             ? $"{key} as configured"
             : Path.Combine(settings.SecretsDirectory, AdminToken);
 
     /// <summary>
-    /// Each secret is <c>Parameters:NAME</c> where that is given, or the key by which the services know it. Otherwise a run
-    /// makes it and keeps it in a file of the data directory; a deployment asks for it.
+    /// Each secret is <c>Parameters:NAME</c> where that is given, or the key by which the services know it. Otherwise a run makes it and keeps it in a file of the data
+    /// directory (parameters that the orchestrator generates and keeps are made anew at each start outside Development); a deployment makes the tokens and asks for the keys.
     /// </summary>
-    public static Secrets AddSecrets(this IDistributedApplicationBuilder builder, TopologySettings settings) => new(
-        builder.AddSecret("internal-token", "Internal:Token", SecretFile.NewToken, settings),
-        builder.AddSecret(AdminToken, AdminTokenKey, SecretFile.NewToken, settings),
-        builder.AddSecret("encryption-keys", "Accounts:EncryptionKeys", SecretFile.NewEncryptionKey, settings));
+    public static Secrets AddSecrets(this IDistributedApplicationBuilder builder, AppHostSettings settings) => new(
+        builder.AddSecret("internal-token", "Internal:Token", SecretFile.NewToken, settings, SecretFile.Generated),
+        builder.AddSecret(AdminToken, AdminTokenKey, SecretFile.NewToken, settings, SecretFile.Generated),
+        builder.AddSecret("encryption-keys", "Accounts:EncryptionKeys", SecretFile.NewEncryptionKey, settings, generated: null));
 
     private static IResourceBuilder<ParameterResource> AddSecret(
-        this IDistributedApplicationBuilder builder, string name, string key, Func<string> create, TopologySettings settings)
+        this IDistributedApplicationBuilder builder, string name, string key, Func<string> create, AppHostSettings settings, ParameterDefault? generated)
     {
-        if (builder.ExecutionContext.IsPublishMode || !string.IsNullOrEmpty(settings.Configuration[$"Parameters:{name}"]))
+        if (builder.ExecutionContext.IsPublishMode)
         {
-            return builder.AddParameter(name, secret: true);
+            return generated is null ? builder.AddParameter(name, secret: true) : builder.AddParameter(name, generated, secret: true);
         }
 
-        if (settings.Configuration[key] is { Length: > 0 } given)
-        {
-            return builder.AddParameter(name, given, secret: true);
-        }
-
-        var value = SecretFile.ReadOrCreate(Path.Combine(settings.SecretsDirectory, name), create);
-        return builder.AddParameter(name, value, secret: true);
+        return new[] { $"Parameters:{name}", key }.Select(place => settings.Configuration[place]).FirstOrDefault(value => !string.IsNullOrEmpty(value)) is { } given
+            ? builder.AddParameter(name, given, secret: true)
+            : builder.AddParameter(name, SecretFile.ReadOrCreate(Path.Combine(settings.SecretsDirectory, name), create), secret: true);
     }
 }

@@ -5,7 +5,7 @@ namespace AppHost.Topology;
 /// <summary>Hands configuration given to the AppHost on to the service that it belongs to.</summary>
 internal static class ServiceConfiguration
 {
-    /// <summary>The AppHost reads the seed itself: a file's path means nothing in another process.</summary>
+    /// <summary>The seed travels as an absolute path, the keys as a parameter.</summary>
     private static readonly string[] Kept = ["Accounts:Seed", "Accounts:SeedFile", "Accounts:EncryptionKeys"];
 
     /// <summary>The configuration sections that belong to a service.</summary>

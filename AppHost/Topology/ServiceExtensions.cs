@@ -1,83 +1,101 @@
+using System.Globalization;
+using AppHost.Configuration;
+
 namespace AppHost.Topology;
 
 /// <summary>Declares the services and the jobs they wait for.</summary>
 internal static class ServiceExtensions
 {
+    public const string Http = "http";
     private const string Health = "/health";
-    private const string Http = "http";
+    private const string MigrateAtStart = "Migrations__AtStart";
 
     /// <summary>The <c>migrate</c> mode of a service as a job: it brings the database up to date and ends.</summary>
     public static IResourceBuilder<ProjectResource> AddMigrations(
-        this IDistributedApplicationBuilder builder,
-        string name,
-        string project,
-        IResourceBuilder<IResourceWithConnectionString> database,
-        TopologySettings settings) =>
-        builder.AddProject(name, project)
+        this IDistributedApplicationBuilder builder, string name, string project, IResourceBuilder<IResourceWithConnectionString> database, AppHostSettings settings) =>
+        builder.AddBuiltProject(name, project, settings)
             .WithArgs("migrate")
             .WithConfigured(settings.Configuration, "Logging")
-            .WithEnvironmentName(builder)
             .WithReference(database)
             .WaitFor(database)
-            .PublishAsJob();
+            .WithParentRelationship(database.Resource)
+            .WithIconName("DatabaseArrowUp")
+            .WithAnnotation(new JobAnnotation())
+            .WithHiddenOnCompletion(0);
 
-    /// <summary>A service that only other services call.</summary>
+    /// <summary>A service that only other services call, with its database brought up to date before it is started.</summary>
+    /// <remarks>
+    /// A published manifest carries neither jobs nor what waits for what, so there the service migrates by itself before it listens; any number of instances may do so
+    /// at once.
+    /// </remarks>
     public static IResourceBuilder<ProjectResource> AddService(
-        this IDistributedApplicationBuilder builder, string name, string project, TopologySettings settings, Secrets secrets) =>
-        builder.AddProject(name, project)
+        this IDistributedApplicationBuilder builder, string name, string project, IResourceBuilder<IResourceWithConnectionString> database,
+        AppHostSettings settings, Secrets secrets)
+    {
+        var service = builder.AddBuiltProject(name, project, settings)
             .WithHttpEndpoint(name: Http)
             .WithHttpHealthCheck(Health)
             .WithConfigured(settings.Configuration, ServiceConfiguration.SectionsOf(name))
-            .WithOutboundProxies(settings)
-            .WithEnvironmentName(builder)
-            .WithEnvironment("Internal__Token", secrets.InternalToken);
+            .WithEnvironment("Internal__Token", secrets.InternalToken)
+            .WithReference(database)
+            .WithUrlForEndpoint(Http, url => url.DisplayText = "Internal API")
+            .WithHealthUrl();
+        return builder.ExecutionContext.IsPublishMode
+            ? service.WithEnvironment(MigrateAtStart, "true")
+            : service.WaitForCompletion(builder.AddMigrations($"{name}-migrations", project, database, settings));
+    }
 
     /// <summary>An edge: it owns its port, and peers reach it, and only it, at the address it advertises.</summary>
     public static IResourceBuilder<ProjectResource> AddEdge(
-        this IDistributedApplicationBuilder builder, EdgeAddress address, TopologySettings settings, Secrets secrets)
+        this IDistributedApplicationBuilder builder, EdgeAddress address, AppHostSettings settings, Secrets secrets)
     {
         var publishing = builder.ExecutionContext.IsPublishMode;
-        var edge = builder.AddProject(address.Name, ProjectFiles.Edge)
+        var edge = builder.AddBuiltProject(address.Name, ProjectFiles.Edge, settings)
             .WithHttpEndpoint(port: publishing ? null : address.Port, name: Http, isProxied: false)
-            .WithExternalHttpEndpoints()
             .WithHttpHealthCheck(Health)
             .WithConfigured(settings.Configuration, ServiceConfiguration.SectionsOf("edge"))
-            .WithOutboundProxies(settings)
-            .WithEnvironmentName(builder)
             .WithEnvironment("Internal__Token", secrets.InternalToken)
             .WithEnvironment("Edge__Id", address.Name)
-            .WithEnvironment("Edge__SpoolDirectory", publishing ? "/spool" : Path.Combine(settings.DataDirectory, address.Name, "spool"))
-            .PublishAsSingleReplica();
-        return edge.WithEnvironment("Edge__AdvertisedAddress", edge.GetEndpoint(Http));
+            .WithEnvironment("Edge__SpoolDirectory", publishing ? "/tmp/spool" : Path.Combine(settings.DataDirectory, address.Name, "spool"))
+            .WithIconName("Globe")
+            .WithUrlForEndpoint(Http, url => (url.Url, url.DisplayText) = ($"{url.Url.TrimEnd('/')}/v1", "API"))
+            .WithUrlForEndpoint(Http, endpoint => new ResourceUrlAnnotation { Url = $"{endpoint.Url}/admin/v1/openapi.json", DisplayText = "Admin API (OpenAPI)" })
+            .WithHealthUrl();
+        return publishing
+            ? edge.WithEnvironment("Edge__AdvertisedAddress", edge.GetEndpoint(Http))
+            : edge.WithEnvironment("Edge__AdvertisedAddress", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{address.Port}"));
     }
 
     /// <summary>
-    /// The accounts the system starts with. A deployment asks for the seed document as a secret; a run without any starts
-    /// the upstream simulator, so that the first request works with nothing configured.
+    /// A project of this solution, launched from what the build has made: <c>dotnet run</c> for each would take longer than all the rest of the start. Under an IDE's
+    /// debug session, and in a manifest, it stays a project.
     /// </summary>
-    public static IResourceBuilder<ProjectResource> WithAccountSeed(this IResourceBuilder<ProjectResource> accounts, TopologySettings settings)
+    public static IResourceBuilder<ProjectResource> AddBuiltProject(
+        this IDistributedApplicationBuilder builder, string name, string file, AppHostSettings settings)
     {
-        const string Variable = "Accounts__Seed";
-        const string Parameter = "accounts-seed";
-        var builder = accounts.ApplicationBuilder;
+        var project = builder.AddProject(name, file, options => options.ExcludeLaunchProfile = true)
+            .WithEnvironmentName(builder)
+            .WithoutCertificate();
         if (builder.ExecutionContext.IsPublishMode)
         {
-            return accounts.WithEnvironment(Variable, builder.AddParameter(Parameter, secret: true));
+            return project;
         }
 
-        if (settings.Seed.Document is { } document)
+        if (Environment.GetEnvironmentVariable("DEBUG_SESSION_PORT") is null && BuiltPrograms.Of(file) is { } program)
         {
-            return accounts.WithEnvironment(Variable, builder.AddParameter(Parameter, document, secret: true));
+            _ = project
+                .WithAnnotation(new ExecutableAnnotation { Command = BuiltPrograms.DotnetHost, WorkingDirectory = Path.GetDirectoryName(program)! })
+                .WithArgs(context => context.Args.Insert(0, program));
         }
-
-        var simulator = builder.AddProject("simulator", ProjectFiles.Simulator)
-            .WithHttpEndpoint(name: Http)
-            .WithHttpHealthCheck(Health)
-            .WithConfigured(settings.Configuration, "Logging", "Simulator")
-            .WithEnvironmentName(builder);
-        var endpoint = simulator.GetEndpoint(Http);
-        return accounts
-            .WithEnvironment(context => context.EnvironmentVariables[Variable] = AccountSeed.ForSimulator(endpoint.Url))
-            .WaitFor(simulator);
+        return project;
     }
+
+    private static IResourceBuilder<ProjectResource> WithHealthUrl(this IResourceBuilder<ProjectResource> project) =>
+        project.WithUrlForEndpoint(Http, endpoint => new ResourceUrlAnnotation { Url = $"{endpoint.Url}{Health}", DisplayText = "Health" });
+
+    // Services speak plain HTTP on this machine; without this the orchestrator warns that there is no developer certificate.
+    private static IResourceBuilder<ProjectResource> WithoutCertificate(this IResourceBuilder<ProjectResource> project) =>
+#pragma warning disable ASPIRECERTIFICATES001
+        project.WithoutHttpsCertificate();
+#pragma warning restore ASPIRECERTIFICATES001
 }

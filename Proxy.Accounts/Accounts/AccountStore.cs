@@ -26,6 +26,17 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """;
 
+    private const string SeedSql = InsertSql + """
+         ON CONFLICT (name) DO UPDATE SET
+            base_url = excluded.base_url, domain = excluded.domain, web_sockets = excluded.web_sockets, lanes = excluded.lanes, priority = excluded.priority,
+            weight = excluded.weight, max_concurrent_turns = excluded.max_concurrent_turns, models = excluded.models, updated_at = now(),
+            credential_kind = CASE accounts.credential_source WHEN 'admin' THEN accounts.credential_kind ELSE excluded.credential_kind END,
+            credential = CASE accounts.credential_source WHEN 'admin' THEN accounts.credential ELSE excluded.credential END
+        """;
+
+    // Rows that go to the database in one round trip.
+    private const int SeedBatch = 500;
+
     /// <summary>All accounts. One whose credential cannot be opened is there, but must be authenticated anew.</summary>
     public async Task<IReadOnlyList<Account>> ListAsync(CancellationToken cancellationToken)
     {
@@ -50,29 +61,30 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
     }
 
     /// <summary>
-    /// Adds an account of the seed's, or changes the one of its name: state and cool-down stay as they are,
+    /// Adds the accounts of a seed, or changes those of their names, all of them or none: state and cool-down stay as they are,
     /// and so does a credential that an administrator has set.
     /// </summary>
-    public async Task SeedAsync(Account account, CancellationToken cancellationToken)
+    public async Task SeedAsync(IReadOnlyList<Account> seed, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // The seal is bound to the id, so the id of an account of that name must be known before sealing, also when replicas seed an empty table at once.
         await using var turn = new NpgsqlCommand("SELECT pg_advisory_xact_lock(hashtext('accounts.seed'))", connection, transaction);
         await turn.ExecuteNonQueryAsync(cancellationToken);
-        await using var find = new NpgsqlCommand("SELECT id FROM accounts WHERE name = $1 FOR UPDATE", connection, transaction) { Parameters = { new() { Value = account.Name } } };
-        var id = await find.ExecuteScalarAsync(cancellationToken) as Guid? ?? account.Id;
-        await using var command = new NpgsqlCommand(InsertSql + """
-             ON CONFLICT (name) DO UPDATE SET
-                base_url = excluded.base_url, domain = excluded.domain, web_sockets = excluded.web_sockets, lanes = excluded.lanes, priority = excluded.priority,
-                weight = excluded.weight, max_concurrent_turns = excluded.max_concurrent_turns, models = excluded.models, updated_at = now(),
-                credential_kind = CASE accounts.credential_source WHEN 'admin' THEN accounts.credential_kind ELSE excluded.credential_kind END,
-                credential = CASE accounts.credential_source WHEN 'admin' THEN accounts.credential ELSE excluded.credential END
-            """, connection, transaction);
-        AddColumns(command.Parameters, account, id);
-        command.Parameters.Add(new() { Value = Name(CredentialSource.Seed) });
-        command.Parameters.Add(new() { Value = Name(account.State) });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        var known = await ReadIdsAsync([.. seed.Select(account => account.Name)], connection, transaction, cancellationToken);
+        foreach (var chunk in seed.Chunk(SeedBatch))
+        {
+            await using var batch = new NpgsqlBatch(connection, transaction);
+            foreach (var account in chunk)
+            {
+                var command = new NpgsqlBatchCommand(SeedSql);
+                AddColumns(command.Parameters, account, known.TryGetValue(account.Name, out var id) ? id : account.Id);
+                command.Parameters.Add(new() { Value = Name(CredentialSource.Seed) });
+                command.Parameters.Add(new() { Value = Name(account.State) });
+                batch.BatchCommands.Add(command);
+            }
+            await batch.ExecuteNonQueryAsync(cancellationToken);
+        }
         await transaction.CommitAsync(cancellationToken);
     }
 
@@ -146,6 +158,19 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
             resealed += await command.ExecuteNonQueryAsync(cancellationToken);
         }
         return resealed;
+    }
+
+    private static async Task<Dictionary<string, Guid>> ReadIdsAsync(
+        string[] names, NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    {
+        var ids = new Dictionary<string, Guid>(StringComparer.Ordinal);
+        await using var command = new NpgsqlCommand("SELECT name, id FROM accounts WHERE name = ANY ($1) FOR UPDATE", connection, transaction) { Parameters = { new() { Value = names } } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            ids[reader.GetString(0)] = reader.GetGuid(1);
+        }
+        return ids;
     }
 
     private void AddColumns(NpgsqlParameterCollection parameters, Account account, Guid id, bool sealCredential = true)

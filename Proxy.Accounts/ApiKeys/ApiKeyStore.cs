@@ -10,6 +10,16 @@ namespace Proxy.Accounts.ApiKeys;
 /// <summary>API keys in Postgres, as hashes.</summary>
 internal sealed class ApiKeyStore(NpgsqlDataSource database)
 {
+    private const string InsertSql = "INSERT INTO api_keys (id, name, key_hash, hint, models, accounts, limits, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ";
+
+    private const string SeedConflict = """
+        ON CONFLICT (name) DO UPDATE SET key_hash = excluded.key_hash, hint = excluded.hint, models = excluded.models,
+            accounts = excluded.accounts, limits = excluded.limits, expires_at = excluded.expires_at
+        """;
+
+    // Rows that go to the database in one round trip.
+    private const int SeedBatch = 500;
+
     /// <summary>Lower-case hex SHA-256. Keys are long and random, so a plain hash cannot be guessed back.</summary>
     public static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 
@@ -34,14 +44,32 @@ internal sealed class ApiKeyStore(NpgsqlDataSource database)
     }
 
     /// <summary>Adds the key; false when there is one of its name, or the same one.</summary>
-    public async Task<bool> AddAsync(ApiKey key, CancellationToken cancellationToken) => await InsertAsync(key, "ON CONFLICT DO NOTHING", cancellationToken) > 0;
+    public async Task<bool> AddAsync(ApiKey key, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(InsertSql + "ON CONFLICT DO NOTHING");
+        AddColumns(command.Parameters, key);
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
 
-    /// <summary>Adds the key, or changes the one of its name; a revoked key stays revoked.</summary>
+    /// <summary>Adds the keys of a seed, or changes those of their names, all of them or none; a revoked key stays revoked.</summary>
     /// <exception cref="PostgresException">Another name has the same key (unique violation).</exception>
-    public Task SeedAsync(ApiKey key, CancellationToken cancellationToken) => InsertAsync(key, """
-        ON CONFLICT (name) DO UPDATE SET key_hash = excluded.key_hash, hint = excluded.hint, models = excluded.models,
-            accounts = excluded.accounts, limits = excluded.limits, expires_at = excluded.expires_at
-        """, cancellationToken);
+    public async Task SeedAsync(IReadOnlyList<ApiKey> seed, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        foreach (var chunk in seed.Chunk(SeedBatch))
+        {
+            await using var batch = new NpgsqlBatch(connection, transaction);
+            foreach (var key in chunk)
+            {
+                var command = new NpgsqlBatchCommand(InsertSql + SeedConflict);
+                AddColumns(command.Parameters, key);
+                batch.BatchCommands.Add(command);
+            }
+            await batch.ExecuteNonQueryAsync(cancellationToken);
+        }
+        await transaction.CommitAsync(cancellationToken);
+    }
 
     /// <summary>Revokes for good; false when there is no such key. A revoked key keeps its row: log rows and owners name it.</summary>
     public async Task<bool> RevokeAsync(Guid id, DateTimeOffset now, CancellationToken cancellationToken)
@@ -52,19 +80,16 @@ internal sealed class ApiKeyStore(NpgsqlDataSource database)
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
-    private async Task<int> InsertAsync(ApiKey key, string onConflict, CancellationToken cancellationToken)
+    private static void AddColumns(NpgsqlParameterCollection parameters, ApiKey key)
     {
-        await using var command = database.CreateCommand(
-            "INSERT INTO api_keys (id, name, key_hash, hint, models, accounts, limits, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) " + onConflict);
-        command.Parameters.Add(new() { Value = key.Id });
-        command.Parameters.Add(new() { Value = key.Name });
-        command.Parameters.Add(new() { Value = key.Hash });
-        command.Parameters.Add(new() { Value = key.Hint });
-        command.Parameters.Add(new() { Value = key.Models.ToArray() });
-        command.Parameters.Add(new() { Value = key.Accounts.ToArray() });
-        command.Parameters.Add(new() { Value = JsonSerializer.Serialize(key.Limits, StoredJson.Default.IReadOnlyListKeyLimit), NpgsqlDbType = NpgsqlDbType.Jsonb });
-        command.Parameters.Add(new() { Value = (object?)key.ExpiresAt?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        return await command.ExecuteNonQueryAsync(cancellationToken);
+        parameters.Add(new() { Value = key.Id });
+        parameters.Add(new() { Value = key.Name });
+        parameters.Add(new() { Value = key.Hash });
+        parameters.Add(new() { Value = key.Hint });
+        parameters.Add(new() { Value = key.Models.ToArray() });
+        parameters.Add(new() { Value = key.Accounts.ToArray() });
+        parameters.Add(new() { Value = JsonSerializer.Serialize(key.Limits, StoredJson.Default.IReadOnlyListKeyLimit), NpgsqlDbType = NpgsqlDbType.Jsonb });
+        parameters.Add(new() { Value = (object?)key.ExpiresAt?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
     }
 }
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using AppHost.Topology;
+using AppHost.Configuration;
 using Microsoft.Extensions.Configuration;
 
 namespace AppHost.Tests;
@@ -11,10 +11,10 @@ public sealed class AccountSeedTests
     {
         var seed = Read(("OPENAI_API_KEY", "sk-1"));
 
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(seed.Document!), JsonNode.Parse("""
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(seed.Text!), JsonNode.Parse("""
             {"accounts":[{"name":"openai","baseUrl":"https://api.openai.com/v1","credential":{"kind":"bearer","token":"sk-1"},"webSockets":true}]}
             """)));
-        Assert.DoesNotContain("sk-1", seed.Upstream, StringComparison.Ordinal);
+        Assert.DoesNotContain("sk-1", seed.Source, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -22,7 +22,7 @@ public sealed class AccountSeedTests
     {
         var seed = Read(("OPENAI_API_KEY", "sk-1"), ("Accounts:Seed", """{"accounts":[{"name":"a"},{"name":"b"}]}"""));
 
-        Assert.Equal("a, b (Accounts:Seed)", seed.Upstream);
+        Assert.Equal("Accounts:Seed", seed.Source);
     }
 
     [Fact]
@@ -32,13 +32,8 @@ public sealed class AccountSeedTests
             """)));
 
     [Fact]
-    public void A_missing_seed_file_is_an_error()
-    {
-        var errors = new List<string>();
-        _ = AccountSeed.Read(Configuration(("Accounts:SeedFile", "/nonexistent/seed.json")), errors);
-
-        Assert.StartsWith("Accounts:SeedFile cannot be read", Assert.Single(errors), StringComparison.Ordinal);
-    }
+    public void A_seed_file_travels_as_an_absolute_path() =>
+        Assert.Equal(Path.Combine(Directory.GetCurrentDirectory(), "seed.json"), Read(("Accounts:SeedFile", "seed.json")).File);
 
     private static AccountSeed Read(params (string, string)[] entries)
     {

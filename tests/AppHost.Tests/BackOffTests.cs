@@ -1,4 +1,4 @@
-using AppHost.LocalRuntime.Hosting;
+using AppHost.Lifecycle;
 
 namespace AppHost.Tests;
 

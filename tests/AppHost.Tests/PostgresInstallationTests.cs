@@ -1,4 +1,4 @@
-using AppHost.LocalRuntime.Stores;
+using AppHost.Stores;
 
 namespace AppHost.Tests;
 

@@ -1,4 +1,4 @@
-using AppHost.Topology;
+using AppHost.Configuration;
 
 namespace AppHost.Tests;
 

@@ -9,12 +9,12 @@ public sealed class SeedParseTests
     [Theory]
     [InlineData(null)]
     [InlineData("  ")]
-    public void No_text_is_no_seed(string? text) => Assert.Null(SeedAtStart.Parse(text));
+    public void No_text_is_no_seed(string? text) => Assert.Null(SeedDocument.Parse(text));
 
     [Fact]
     public void A_seed_is_read_whole()
     {
-        var seed = SeedAtStart.Parse($$"""
+        var seed = SeedDocument.Parse($$"""
             {"accounts":[{"name":"a","baseUrl":"https://a.test/v1","credential":{"kind":"bearer","token":"{{Secret}}"},"weight":2}],
              "apiKeys":[{"name":"k","key":"{{Secret}}","limits":[{"kind":"total_tokens","window":"day","max":1000000}]}]}
             """)!;
@@ -52,7 +52,7 @@ public sealed class SeedParseTests
 
     private static string Refuse(string text)
     {
-        var refusal = Assert.Throws<InvalidOperationException>(() => SeedAtStart.Parse(text));
+        var refusal = Assert.Throws<InvalidOperationException>(() => SeedDocument.Parse(text));
         Assert.DoesNotContain(Secret, refusal.ToString(), StringComparison.Ordinal);
         return refusal.Message;
     }

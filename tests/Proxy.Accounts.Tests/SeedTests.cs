@@ -63,7 +63,7 @@ public sealed class SeedTests : StoresTest
 
         for (var round = 0; round < 10; round++)
         {
-            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.SeedAsync(Some.Account($"account-{round}"), default)));
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.SeedAsync([Some.Account($"account-{round}")], default)));
         }
 
         Assert.All(await store.ListAsync(default), account => Assert.Equal("sk-upstream", account.Credential.Reveal()));

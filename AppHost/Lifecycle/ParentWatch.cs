@@ -1,0 +1,47 @@
+using AppHost.Processes;
+using Microsoft.Extensions.Hosting;
+
+namespace AppHost.Lifecycle;
+
+/// <summary>Stops the AppHost when the <c>dotnet run</c> (or test host) that started it is gone: it waits for the AppHost as long as it lives, so it was killed.</summary>
+internal sealed class ParentWatch(IHostApplicationLifetime lifetime, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        var parent = Signals.ParentProcess();
+        if (!IsDotnet(parent))
+        {
+            return;
+        }
+
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            if (Signals.ParentProcess() != parent)
+            {
+                lifetime.StopApplication();
+                return;
+            }
+        }
+    }
+
+    private static bool IsDotnet(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/comm").Trim() == "dotnet";
+        }
+        catch (IOException)
+        {
+            // Where there is no /proc, the launch profile tells that dotnet run is the parent.
+            return Environment.GetEnvironmentVariable("DOTNET_LAUNCH_PROFILE") is not null;
+        }
+    }
+}
