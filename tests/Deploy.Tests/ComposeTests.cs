@@ -17,7 +17,7 @@ public sealed partial class ComposeTests
                 Assert.Contains(dependency, Compose.Services.Keys);
                 var other = Compose.Services[dependency];
                 var condition = value["condition"].Text;
-                Assert.True(condition != "service_healthy" || other["healthcheck"].Exists, $"{name} waits for {dependency}, which has no healthcheck");
+                Assert.True((condition == "service_healthy") == other["healthcheck"].Exists, $"{name} waits for {dependency} to be {condition}");
                 // What is started anew whenever it ends never completes.
                 Assert.Equal(condition == "service_completed_successfully", !other["restart"].Exists);
             }
