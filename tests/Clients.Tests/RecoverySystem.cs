@@ -75,5 +75,5 @@ public sealed class RecoverySystem : IAsyncLifetime
         {"name":"{{name}}","baseUrl":"{{Simulator.BaseAddress}}v1","domain":"{{domain}}","credential":{"kind":"bearer","token":"{{token}}"},"webSockets":true,"priority":{{priority}}}
         """.Trim();
 
-    private HttpClient Admin() => new() { BaseAddress = new Uri(_gateway!.BaseAddress, "admin/v1/"), DefaultRequestHeaders = { { "Authorization", "Bearer " + _host.AdminToken } } };
+    private HttpClient Admin() => new() { BaseAddress = new Uri(_gateway!.BaseAddress, "admin/v1/"), DefaultRequestHeaders = { { "Authorization", "Bearer " + _gateway.AdminToken } } };
 }

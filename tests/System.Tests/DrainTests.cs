@@ -39,7 +39,7 @@ public sealed class DrainTests(RunningSystem system)
         await traffic.CancelAsync();
         await Task.WhenAll([watching, .. clients]);
         system.Simulator.ClearScript();
-        await Eventually.TrueAsync(async () => await system.CountSlotsAsync() == 0, TimeSpan.FromSeconds(40));
+        await Eventually.TrueAsync(async () => await system.CountUnsettledTurnsAsync() == 0, TimeSpan.FromSeconds(40));
     }
 
     // As an orchestrator does it.

@@ -96,17 +96,23 @@ public sealed class RunningSystem : IAsyncLifetime
     }
 
     /// <summary>Slots of accounts that turns hold now.</summary>
-    public async Task<long> CountSlotsAsync()
-    {
-        await using var redis = await ConnectionMultiplexer.ConnectAsync(Gateway.Redis);
-        return await redis.GetDatabase().SortedSetLengthAsync("accounts:{pool}:leases");
-    }
+    public Task<long> CountSlotsAsync() => CountLeasesAsync(endingAfter: TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>Turns that are neither settled nor, where their edge has died, booked as lost: that takes another while after their slots are free.</summary>
+    public Task<long> CountUnsettledTurnsAsync() => CountLeasesAsync(endingAfter: double.NegativeInfinity);
 
     /// <summary>Removes every key of the system's Redis.</summary>
     public async Task EmptyRedisAsync()
     {
         await using var redis = await ConnectionMultiplexer.ConnectAsync(Gateway.Redis + ",allowAdmin=true");
         await redis.GetDatabase().ExecuteAsync("FLUSHALL");
+    }
+
+    // A sorted set: turn -> end of its lease in ms.
+    private async Task<long> CountLeasesAsync(double endingAfter)
+    {
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(Gateway.Redis);
+        return await redis.GetDatabase().SortedSetLengthAsync("accounts:{pool}:leases", endingAfter);
     }
 
     private string Seed()

@@ -54,7 +54,7 @@ public sealed class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
     // Two edges that wrote for one session at the same time would show as overlapping successes.
     private async Task NothingWasDoneTwiceAsync()
     {
-        await Eventually.TrueAsync(async () => await System.CountSlotsAsync() == 0, TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(async () => await System.CountUnsettledTurnsAsync() == 0, TimeSpan.FromSeconds(60));
         var overlaps = await System.QueryAsync<long>("""
             SELECT count(*) FROM request_logs a JOIN request_logs b ON a.session = b.session AND a.edge_id < b.edge_id
             WHERE a.status = 'success' AND b.status = 'success'

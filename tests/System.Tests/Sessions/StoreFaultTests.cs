@@ -40,12 +40,7 @@ public sealed class StoreFaultTests(ThreeEdges edges)
         System.Gateway.Freeze("redis");
         try
         {
-            for (var edge = 0; edge < ThreeEdges.Count; edge++)
-            {
-                var answer = await AskAsync("hard", "meanwhile", null, edge).WaitAsync(Bound);
-                Assert.True(answer.IsSuccess || (int)answer.Status >= 500, $"{answer.Status} {answer.Body}");
-            }
-            await Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System);
+            await Task.WhenAll([AskEachEdgeAsync(), Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System)]);
         }
         finally
         {
@@ -54,23 +49,34 @@ public sealed class StoreFaultTests(ThreeEdges edges)
         await GoesOnAsync("redis frozen", anchor, items: 3);
     }
 
+    private async Task AskEachEdgeAsync()
+    {
+        for (var edge = 0; edge < ThreeEdges.Count; edge++)
+        {
+            var answer = await AskAsync("hard", "meanwhile", null, edge).WaitAsync(Bound);
+            Assert.True(answer.IsSuccess || (int)answer.Status >= 500, $"{answer.Status} {answer.Body}");
+        }
+    }
+
     [Fact]
     public async Task While_Continuity_is_away_hard_scopes_are_refused_and_others_served()
     {
         var anchor = await BeginAsync("continuity killed");
         var continuity = System.Gateway.Freeze("continuity");
-        ApiAnswer held, hard, soft;
+        ApiAnswer[] answers;
         try
         {
-            // Where it is held it goes on: the claim is good for a while yet, and the edge knows the owner itself.
-            held = await AskAsync("continuity killed", "second", anchor, edge: 0).WaitAsync(Bound);
-            hard = await AskAsync("another thread", "first", null, edge: 0).WaitAsync(Bound);
-            soft = await AskAsync("cache", "first", null, edge: 0, header: null).WaitAsync(Bound);
+            answers = await Task.WhenAll(
+                // Where it is held it goes on: the claim is good for a while yet, and the edge knows the owner itself.
+                AskAsync("continuity killed", "second", anchor, edge: 0),
+                AskAsync("another thread", "first", null, edge: 0),
+                AskAsync("cache", "first", null, edge: 0, header: null)).WaitAsync(Bound);
         }
         finally
         {
             System.Gateway.Kill("continuity");
         }
+        var (held, hard, soft) = (answers[0], answers[1], answers[2]);
         Assert.True(held.IsSuccess, held.Body);
         Assert.Equal((HttpStatusCode.BadGateway, "upstream_unavailable"), (hard.Status, hard.ErrorCode));
         Assert.True(soft.IsSuccess, soft.Body);
