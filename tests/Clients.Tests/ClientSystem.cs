@@ -1,8 +1,8 @@
 using Simulator;
 using Testing.Systems;
 
-// Each test class has a whole system of its own, and clients that are programs: one after the other.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+// Two whole systems side by side, each with clients of its own: some of these tests wait for most of their time, for drains and pauses.
+[assembly: CollectionBehavior(MaxParallelThreads = 2)]
 
 namespace Clients.Tests;
 
