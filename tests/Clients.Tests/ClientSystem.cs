@@ -1,8 +1,8 @@
 using Simulator;
-using Testing.Processes;
+using Testing.Systems;
 
-// Each test class has a whole system of its own, and clients that are programs: one after the other.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+// Two whole systems side by side, each with clients of its own: some of these tests wait for most of their time, for drains and pauses.
+[assembly: CollectionBehavior(MaxParallelThreads = 2)]
 
 namespace Clients.Tests;
 
@@ -12,17 +12,17 @@ public class ClientSystem : IAsyncLifetime
     public const string Key = "cp-clients-0123456789";
     public const string UpstreamToken = "upstream-token-of-the-account";
 
-    private readonly string[] _settings;
+    private readonly Dictionary<string, string> _configuration;
     private SimulatorServer? _simulator;
-    private AppHostProcess? _host;
+    private Gateway? _gateway;
     private Tap? _front;
     private Tap? _behind;
 
-    public ClientSystem() : this([])
+    public ClientSystem() : this(new Dictionary<string, string>())
     {
     }
 
-    protected ClientSystem(string[] settings) => _settings = settings;
+    protected ClientSystem(Dictionary<string, string> configuration) => _configuration = configuration;
 
     public SimulatorServer Simulator => _simulator!;
 
@@ -39,20 +39,22 @@ public class ClientSystem : IAsyncLifetime
     {
         _simulator = await SimulatorServer.StartAsync();
         _behind = new Tap(() => _simulator.BaseAddress.Port);
-        _front = new Tap(() => _host!.EdgePort);
+        _front = new Tap(() => _gateway!.BaseAddress.Port);
         var seed = $$"""
             {"accounts":[{"name":"main","baseUrl":"http://127.0.0.1:{{_behind.Port}}/v1","credential":{"kind":"bearer","token":"{{UpstreamToken}}"},"webSockets":true,"lanes":true}],"apiKeys":[{"name":"clients","key":"{{Key}}"}]}
             """;
         // With telemetry on, though nobody takes it: instrumentation must not show in what goes upstream.
-        _host = await AppHostProcess.StartAsync(
-            [$"--Accounts:Seed={seed.Trim()}", .. _settings], environment: new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" });
+        _gateway = await Gateway.StartAsync(new(seed)
+        {
+            Configuration = new Dictionary<string, string>(_configuration) { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" },
+        });
     }
 
     public async Task DisposeAsync()
     {
-        if (_host is not null)
+        if (_gateway is not null)
         {
-            await _host.DisposeAsync();
+            await _gateway.DisposeAsync();
         }
         foreach (var tap in new[] { _front, _behind })
         {
@@ -70,7 +72,7 @@ public class ClientSystem : IAsyncLifetime
 }
 
 /// <summary>The same where HTTP stays HTTP: what comes in can be compared with what goes out.</summary>
-public sealed class PlainClientSystem() : ClientSystem(["--Sessions:Mode=Off"]);
+public sealed class PlainClientSystem() : ClientSystem(new() { ["Sessions:Mode"] = "Off" });
 
 /// <summary>One system for all tests of the assembly, one test class after the other.</summary>
 [CollectionDefinition(Name)]

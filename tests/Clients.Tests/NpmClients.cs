@@ -14,26 +14,10 @@ public static class NpmClients
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
+    private static readonly Lazy<Task<string>> Installed = new(InstallOnceAsync);
+
     /// <summary>The folder with <c>node_modules</c> and our scripts.</summary>
-    public static async Task<string> InstallAsync()
-    {
-        var source = Path.Combine(AppContext.BaseDirectory, "clients");
-        var version = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(source, "package-lock.json"))).AsSpan(0, 6));
-        var folder = Path.Combine(AppContext.BaseDirectory, $"npm-{version}");
-        Directory.CreateDirectory(folder);
-        foreach (var file in Directory.GetFiles(source))
-        {
-            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
-        }
-        var done = Path.Combine(folder, ".installed");
-        if (!File.Exists(done))
-        {
-            var result = await RunAsync(folder, Limit, null, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts");
-            Assert.True(result.ExitCode == 0, result.Output);
-            await File.WriteAllTextAsync(done, "");
-        }
-        return folder;
-    }
+    public static Task<string> InstallAsync() => Installed.Value;
 
     /// <summary>Runs a program to its end; its whole output, or a failure after the limit.</summary>
     public static async Task<(int ExitCode, string Output)> RunAsync(
@@ -64,5 +48,25 @@ public static class NpmClients
             throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end within {limit}:\n{await output}\n{await errors}");
         }
         return (process.ExitCode, await output + await errors);
+    }
+
+    private static async Task<string> InstallOnceAsync()
+    {
+        var source = Path.Combine(AppContext.BaseDirectory, "clients");
+        var version = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(source, "package-lock.json"))).AsSpan(0, 6));
+        var folder = Path.Combine(AppContext.BaseDirectory, $"npm-{version}");
+        Directory.CreateDirectory(folder);
+        foreach (var file in Directory.GetFiles(source))
+        {
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+        }
+        var done = Path.Combine(folder, ".installed");
+        if (!File.Exists(done))
+        {
+            var result = await RunAsync(folder, Limit, null, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts");
+            Assert.True(result.ExitCode == 0, result.Output);
+            await File.WriteAllTextAsync(done, "");
+        }
+        return folder;
     }
 }

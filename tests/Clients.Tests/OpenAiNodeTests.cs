@@ -34,7 +34,7 @@ public sealed class OpenAiNodeTests(ClientSystem system) : IDisposable
         AssertError(errors["key"]!, "AuthenticationError", 401, "invalid_api_key");
         AssertError(errors["badRequest"]!, "BadRequestError", 400, "previous_response_not_found");
         AssertError(errors["rateLimit"]!, "RateLimitError", 429, "slow_down");
-        Assert.Equal("7", (string?)errors["rateLimit"]!["retryAfter"]);
+        Assert.Equal("2", (string?)errors["rateLimit"]!["retryAfter"]);
         AssertError(errors["server"]!, "InternalServerError", 500, "server_error");
     }
 

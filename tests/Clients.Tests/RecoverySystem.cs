@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Simulator;
-using Testing.Processes;
+using Testing.Systems;
 
 namespace Clients.Tests;
 
@@ -13,11 +13,11 @@ public sealed class RecoverySystem : IAsyncLifetime
     public const string Other = "token-other";
 
     private SimulatorServer? _simulator;
-    private AppHostProcess? _host;
+    private Gateway? _gateway;
 
     public SimulatorServer Simulator => _simulator!;
 
-    public Uri BaseAddress => new(_host!.BaseAddress, "v1");
+    public Uri BaseAddress => new(_gateway!.BaseAddress, "v1");
 
     public async Task InitializeAsync()
     {
@@ -26,8 +26,10 @@ public sealed class RecoverySystem : IAsyncLifetime
         _simulator.Organisation("org-2", Other);
         // The first is taken while it can be: what happens then is known.
         var accounts = string.Join(',', Account("same", "org-1", Same, 0), Account("twin", "org-1", Twin, 1), Account("other", "org-2", Other, 2));
-        _host = await AppHostProcess.StartAsync(
-            [$$"""--Accounts:Seed={"accounts":[{{accounts}}],"apiKeys":[{"name":"clients","key":"{{ClientSystem.Key}}"}]}""", "--Recovery:DropForeignReasoning=true"]);
+        _gateway = await Gateway.StartAsync(new($$"""{"accounts":[{{accounts}}],"apiKeys":[{"name":"clients","key":"{{ClientSystem.Key}}"}]}""")
+        {
+            Configuration = new Dictionary<string, string> { ["Recovery:DropForeignReasoning"] = "true" },
+        });
     }
 
     /// <summary>All accounts active and whole again, and no script.</summary>
@@ -59,9 +61,9 @@ public sealed class RecoverySystem : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        if (_host is not null)
+        if (_gateway is not null)
         {
-            await _host.DisposeAsync();
+            await _gateway.DisposeAsync();
         }
         if (_simulator is not null)
         {
@@ -73,5 +75,5 @@ public sealed class RecoverySystem : IAsyncLifetime
         {"name":"{{name}}","baseUrl":"{{Simulator.BaseAddress}}v1","domain":"{{domain}}","credential":{"kind":"bearer","token":"{{token}}"},"webSockets":true,"priority":{{priority}}}
         """.Trim();
 
-    private HttpClient Admin() => new() { BaseAddress = new Uri(_host!.BaseAddress, "admin/v1/"), DefaultRequestHeaders = { { "Authorization", "Bearer " + _host.AdminToken } } };
+    private HttpClient Admin() => new() { BaseAddress = new Uri(_gateway!.BaseAddress, "admin/v1/"), DefaultRequestHeaders = { { "Authorization", "Bearer " + _gateway.AdminToken } } };
 }

@@ -44,16 +44,16 @@ public sealed class RollingRestartTests(RollingSystem system, ITestOutputHelper 
     }
 
     [NeedsNpmFact]
-    public Task A_turn_over_a_session_that_is_longer_than_the_drain_is_told_that_it_is_incomplete() =>
-        LongTurnsAreToldAsync(stopped: 0, new Conversation("own", Holder: 0, Through: 0), new Conversation("held for another", Holder: 0, Through: 1));
-
-    // The edge that runs the turn knows nothing of the stop.
-    [NeedsNpmFact]
-    public Task A_long_turn_that_the_edge_passes_on_to_another_is_told_too() =>
-        LongTurnsAreToldAsync(stopped: 0, new Conversation("passed on", Holder: 2, Through: 0));
-
-    private async Task LongTurnsAreToldAsync(int stopped, params Conversation[] conversations)
+    public async Task Turns_over_sessions_that_are_longer_than_the_drain_are_told_that_they_are_incomplete()
     {
+        const int stopped = 0;
+        Conversation[] conversations =
+        [
+            new("own", Holder: stopped, Through: stopped),
+            new("held for another", Holder: stopped, Through: 1),
+            // The edge that runs the turn knows nothing of the stop.
+            new("passed on", Holder: 2, Through: stopped),
+        ];
         system.Simulator.Script(rule => rule.When(when => when with { Contains = "long of" }).Deltas(2000, 4).Paced(TimeSpan.FromMilliseconds(20)));
         foreach (var edge in Enumerable.Range(0, RollingSystem.Edges))
         {

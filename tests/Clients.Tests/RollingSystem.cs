@@ -1,6 +1,7 @@
 using Simulator;
 using Testing;
 using Testing.Processes;
+using Testing.Systems;
 
 namespace Clients.Tests;
 
@@ -14,7 +15,7 @@ public sealed class RollingSystem : IAsyncLifetime
     private readonly CancellationTokenSource _stopping = new();
     private Task _watching = Task.CompletedTask;
     private SimulatorServer? _simulator;
-    private AppHostProcess? _host;
+    private Gateway? _gateway;
 
     /// <summary>What running turns get to end: the default.</summary>
     public static TimeSpan Drain { get; } = TimeSpan.FromSeconds(8);
@@ -32,24 +33,23 @@ public sealed class RollingSystem : IAsyncLifetime
         var seed = $$"""
             {"accounts":[{"name":"main","baseUrl":"{{Simulator.BaseAddress}}v1","credential":{"kind":"bearer","token":"{{ClientSystem.UpstreamToken}}"},"webSockets":true,"lanes":true}],"apiKeys":[{"name":"clients","key":"{{ClientSystem.Key}}"}]}
             """;
-        _host = await AppHostProcess.StartAsync([$"--Edge:Replicas={Edges}", $"--Accounts:Seed={seed.Trim()}", $"--Drain:Seconds={Drain.TotalSeconds}"]);
+        _gateway = await Gateway.StartAsync(new(seed)
+        {
+            Edges = Edges,
+            Configuration = new Dictionary<string, string> { ["Drain:Seconds"] = $"{Drain.TotalSeconds}" },
+        });
         _watching = Ready.WatchAsync(_stopping.Token);
     }
 
-    public Uri AddressOf(int edge) => _host!.AddressOf(edge);
+    public Uri AddressOf(int edge) => _gateway!.AddressOf(edge);
 
-    /// <summary>Asks an edge to stop, as an orchestrator does; the AppHost starts what has ended. Returns the process it was.</summary>
-    public int Terminate(int edge)
-    {
-        var former = _host!.ProcessOf(Name(edge))!.Value;
-        ProcessSignals.Terminate(former);
-        return former;
-    }
+    /// <summary>Asks an edge to stop, as an orchestrator does; it is started again. Returns the process it was.</summary>
+    public int Terminate(int edge) => _gateway!.Terminate(Name(edge));
 
     /// <summary>Waits until an edge runs anew and is ready.</summary>
     public async Task WaitForRestartAsync(int edge, int former)
     {
-        await _host!.WaitForRestartAsync(Name(edge), former, RestartLimit);
+        await _gateway!.WaitForRestartAsync(Name(edge), former, RestartLimit);
         await Eventually.TrueAsync(() => Ready.IsReady(edge), RestartLimit);
     }
 
@@ -58,9 +58,9 @@ public sealed class RollingSystem : IAsyncLifetime
         await _stopping.CancelAsync();
         await _watching;
         _stopping.Dispose();
-        if (_host is not null)
+        if (_gateway is not null)
         {
-            await _host.DisposeAsync();
+            await _gateway.DisposeAsync();
         }
         if (_simulator is not null)
         {

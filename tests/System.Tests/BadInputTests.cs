@@ -124,7 +124,7 @@ public sealed class BadInputTests(RunningSystem system)
         using var client = system.Client();
         var refused = await Assert.ThrowsAsync<WebSocketException>(() => client.ConnectAsync(("Origin", "https://evil.example")));
         Assert.Contains("403", refused.Message, StringComparison.Ordinal);
-        var origin = $"http://{system.Host.BaseAddress.Authority}";
+        var origin = $"http://{system.Gateway.BaseAddress.Authority}";
         using var own = await client.ConnectAsync(("Origin", origin));
         Assert.Equal("response.completed", (string?)(await own.TurnAsync("hello"))[^1]["type"]);
     }
@@ -172,7 +172,7 @@ public sealed class BadInputTests(RunningSystem system)
     {
         var next = await client.CreateAsync($"{Marker} again");
         Assert.True(next.IsSuccess, next.Body);
-        Assert.DoesNotContain(Marker, system.Host.Output.ToString() + system.Host.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(system.Gateway.Output, line => line.Contains(Marker, StringComparison.Ordinal));
     }
 
     private static ByteArrayContent Json(byte[] body)

@@ -1,4 +1,5 @@
 using Testing;
+using Testing.Stores;
 
 namespace WholeSystem;
 
@@ -19,7 +20,7 @@ public sealed class ConcurrencyOverRedisServerTests
         var system = new RunningSystem();
         try
         {
-            await system.StartAsync($"--Stores:RedisServer={SearchPath.Find("redis-server")}");
+            await system.StartAsync(edges: 2, RedisKind.Redis);
             await CapHolds.AssertAsync(system);
         }
         finally

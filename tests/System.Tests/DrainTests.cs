@@ -14,7 +14,7 @@ public sealed class DrainTests(RunningSystem system)
     {
         system.Simulator.Script(rule => rule.Deltas(40, 4).Paced(TimeSpan.FromMilliseconds(10)));
         using var traffic = new CancellationTokenSource();
-        var edges = new ReadyEdges(system.Host.AddressOf, count: 2);
+        var edges = new ReadyEdges(system.Gateway.AddressOf, count: 2);
         var watching = edges.WatchAsync(traffic.Token);
         var completed = 0;
         var clients = Enumerable.Range(0, Clients).Select(async number =>
@@ -39,14 +39,13 @@ public sealed class DrainTests(RunningSystem system)
         await traffic.CancelAsync();
         await Task.WhenAll([watching, .. clients]);
         system.Simulator.ClearScript();
-        await Eventually.TrueAsync(async () => await system.CountSlotsAsync() == 0, TimeSpan.FromSeconds(40));
+        await Eventually.TrueAsync(async () => await system.CountUnsettledTurnsAsync() == 0, TimeSpan.FromSeconds(40));
     }
 
-    // As an orchestrator stops it; the AppHost starts what has ended.
+    // As an orchestrator does it.
     private async Task RestartAsync(string edge)
     {
-        var former = system.Host.ProcessOf(edge)!.Value;
-        ProcessSignals.Terminate(former);
-        await system.Host.WaitForRestartAsync(edge, former, TimeSpan.FromSeconds(40));
+        var former = system.Gateway.Terminate(edge);
+        await system.Gateway.WaitForRestartAsync(edge, former, TimeSpan.FromSeconds(40));
     }
 }

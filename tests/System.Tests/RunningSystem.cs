@@ -1,14 +1,14 @@
-using System.Text;
 using Npgsql;
 using Simulator;
 using StackExchange.Redis;
 using Testing;
-using Testing.Processes;
+using Testing.Stores;
+using Testing.Systems;
 
 namespace WholeSystem;
 
 /// <summary>
-/// A whole system as users start it (two edges, the services, real stores) in front of a simulator that the tests script.
+/// A whole system (two edges, the services, real stores) in front of a simulator that the tests script.
 /// Accounts <c>a</c> and <c>b</c> are open to the keys <see cref="First"/> and <see cref="Second"/>, <c>narrow</c> with its cap of 3 to
 /// <see cref="Narrow"/> only.
 /// </summary>
@@ -20,29 +20,33 @@ public sealed class RunningSystem : IAsyncLifetime
     public const int NarrowCap = 3;
 
     private SimulatorServer? _simulator;
-    private AppHostProcess? _host;
+    private Gateway? _gateway;
 
     public SimulatorServer Simulator => _simulator!;
 
-    public AppHostProcess Host => _host!;
+    public Gateway Gateway => _gateway!;
 
     /// <summary>A client of an edge.</summary>
-    public ApiClient Client(string? key = First, int edge = 0) => new(Host.AddressOf(edge), key);
+    public ApiClient Client(string? key = First, int edge = 0) => new(Gateway.AddressOf(edge), key);
 
-    // Whatever else this machine has; the other server gets a test of its own.
-    public Task InitializeAsync() => StartAsync("--Stores:RedisServer=garnet");
+    public Task InitializeAsync() => StartAsync(edges: 2);
 
-    public async Task StartAsync(params string[] arguments)
+    public async Task StartAsync(int edges, RedisKind redis = RedisKind.Garnet)
     {
         _simulator = await SimulatorServer.StartAsync();
-        _host = await AppHostProcess.StartAsync(["--Edge:Replicas=2", $"--Accounts:Seed={Seed()}", "--Accounts:LeaseSeconds=4", .. arguments]);
+        _gateway = await Gateway.StartAsync(new(Seed())
+        {
+            Edges = edges,
+            Redis = redis,
+            Configuration = new Dictionary<string, string> { ["Accounts:LeaseSeconds"] = "4" },
+        });
     }
 
     public async Task DisposeAsync()
     {
-        if (_host is not null)
+        if (_gateway is not null)
         {
-            await _host.DisposeAsync();
+            await _gateway.DisposeAsync();
         }
         if (_simulator is not null)
         {
@@ -50,11 +54,11 @@ public sealed class RunningSystem : IAsyncLifetime
         }
     }
 
-    /// <summary>Kills a resource with SIGKILL and waits until the AppHost has it running again.</summary>
+    /// <summary>Kills a resource with SIGKILL and waits until it runs again.</summary>
     public async Task CrashAsync(string resource)
     {
-        var former = Host.Kill(resource);
-        await Host.WaitForRestartAsync(resource, former, TimeSpan.FromSeconds(30));
+        var former = Gateway.Kill(resource);
+        await Gateway.WaitForRestartAsync(resource, former, TimeSpan.FromSeconds(30));
     }
 
     /// <summary>Waits until an edge serves turns again.</summary>
@@ -69,7 +73,7 @@ public sealed class RunningSystem : IAsyncLifetime
     /// <summary>The value of a query against the log's database.</summary>
     public async Task<T> QueryAsync<T>(string sql)
     {
-        await using var connection = new NpgsqlConnection(ConnectionString("continuitydb") + ";Pooling=false");
+        await using var connection = new NpgsqlConnection(Gateway.ContinuityDatabase + ";Pooling=false");
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return (T)(await command.ExecuteScalarAsync())!;
@@ -92,25 +96,23 @@ public sealed class RunningSystem : IAsyncLifetime
     }
 
     /// <summary>Slots of accounts that turns hold now.</summary>
-    public async Task<long> CountSlotsAsync()
-    {
-        await using var redis = await ConnectionMultiplexer.ConnectAsync(ConnectionString("redis"));
-        return await redis.GetDatabase().SortedSetLengthAsync("accounts:{pool}:leases");
-    }
+    public Task<long> CountSlotsAsync() => CountLeasesAsync(endingAfter: TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>Turns that are neither settled nor, where their edge has died, booked as lost: that takes another while after their slots are free.</summary>
+    public Task<long> CountUnsettledTurnsAsync() => CountLeasesAsync(endingAfter: double.NegativeInfinity);
 
     /// <summary>Removes every key of the system's Redis.</summary>
     public async Task EmptyRedisAsync()
     {
-        await using var redis = await ConnectionMultiplexer.ConnectAsync(ConnectionString("redis") + ",allowAdmin=true");
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(Gateway.Redis + ",allowAdmin=true");
         await redis.GetDatabase().ExecuteAsync("FLUSHALL");
     }
 
-    /// <summary>What the AppHost has given the continuity service: its stores are nobody else's business, so nothing else tells.</summary>
-    private string ConnectionString(string name)
+    // A sorted set: turn -> end of its lease in ms.
+    private async Task<long> CountLeasesAsync(double endingAfter)
     {
-        var prefix = $"ConnectionStrings__{name}=";
-        var environment = Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{Host.ProcessOf("continuity")}/environ"));
-        return environment.Split('\0').Single(variable => variable.StartsWith(prefix, StringComparison.Ordinal))[prefix.Length..];
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(Gateway.Redis);
+        return await redis.GetDatabase().SortedSetLengthAsync("accounts:{pool}:leases", endingAfter);
     }
 
     private string Seed()
@@ -122,7 +124,7 @@ public sealed class RunningSystem : IAsyncLifetime
             {"accounts":[{{Account("a", 200)}},{{Account("b", 200)}},{{Account("narrow", NarrowCap)}}],
              "apiKeys":[{"name":"first","key":"{{First}}","accounts":["a","b"]},{"name":"second","key":"{{Second}}","accounts":["a","b"]},
                         {"name":"narrow","key":"{{Narrow}}","accounts":["narrow"]}]}
-            """.ReplaceLineEndings(" ");
+            """;
     }
 }
 

@@ -6,8 +6,9 @@ namespace Testing;
 /// <summary>Ports for processes that must be told theirs.</summary>
 public static class FreePorts
 {
-    // Below the range of outgoing connections and above that of the AppHost's own choices; each test process begins elsewhere.
-    private static int _next = 20_000 + (Environment.ProcessId % 1_000 * 10);
+    // Below the range of outgoing connections: a client that keeps trying the port of a server that has crashed could otherwise be given that very
+    // port as its own, and keep the server from coming back. Each test process begins elsewhere.
+    private static int _next = 20_000 + (Environment.ProcessId % 120 * 100);
 
     /// <summary>The first of <paramref name="count"/> free ports in a row, none of which was given before.</summary>
     public static int InARow(int count)

@@ -34,29 +34,27 @@ public sealed class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
     private async Task FaultsAsync(ReadyEdges edges, IReadOnlyList<Conversation> conversations)
     {
         await Task.Delay(Think * 1.5, TimeProvider.System);
-        var killed = System.Host.Kill("edge-0");
-        await System.Host.WaitForRestartAsync("edge-0", killed, TimeSpan.FromSeconds(30));
+        var killed = System.Gateway.Kill("edge-0");
+        await System.Gateway.WaitForRestartAsync("edge-0", killed, TimeSpan.FromSeconds(30));
         await Eventually.TrueAsync(() => edges.IsReady(0), TimeSpan.FromSeconds(30));
 
         // Those that were not on it go on as if nothing had been.
         await Eventually.TrueAsync(() => conversations.All(conversation => conversation.Answered >= 4), TimeSpan.FromSeconds(60));
         Assert.Contains(conversations, conversation => conversation.Rebuilt == 0);
 
-        var drained = System.Host.ProcessOf("edge-1")!.Value;
-        ProcessSignals.Terminate(drained);
-        await System.Host.WaitForRestartAsync("edge-1", drained, TimeSpan.FromSeconds(40));
+        var drained = System.Gateway.Terminate("edge-1");
+        await System.Gateway.WaitForRestartAsync("edge-1", drained, TimeSpan.FromSeconds(40));
         await Eventually.TrueAsync(() => edges.IsReady(1), TimeSpan.FromSeconds(30));
 
-        var frozen = System.Host.ProcessOf("edge-2")!.Value;
-        ProcessSignals.Freeze(frozen);
+        System.Gateway.Freeze("edge-2");
         await Task.Delay(PastTheLease, TimeProvider.System);
-        ProcessSignals.Thaw(frozen);
+        System.Gateway.Thaw("edge-2");
     }
 
     // Two edges that wrote for one session at the same time would show as overlapping successes.
     private async Task NothingWasDoneTwiceAsync()
     {
-        await Eventually.TrueAsync(async () => await System.CountSlotsAsync() == 0, TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(async () => await System.CountUnsettledTurnsAsync() == 0, TimeSpan.FromSeconds(60));
         var overlaps = await System.QueryAsync<long>("""
             SELECT count(*) FROM request_logs a JOIN request_logs b ON a.session = b.session AND a.edge_id < b.edge_id
             WHERE a.status = 'success' AND b.status = 'success'

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Testing;
-using Testing.Processes;
 
 namespace WholeSystem.Sessions;
 
@@ -38,47 +37,51 @@ public sealed class StoreFaultTests(ThreeEdges edges)
     public async Task A_Redis_that_is_frozen_for_five_seconds_costs_no_conversation()
     {
         var anchor = await BeginAsync("redis frozen");
-        var redis = System.Host.ProcessOf("redis")!.Value;
-        ProcessSignals.Freeze(redis);
+        System.Gateway.Freeze("redis");
         try
         {
-            for (var edge = 0; edge < ThreeEdges.Count; edge++)
-            {
-                var answer = await AskAsync("hard", "meanwhile", null, edge).WaitAsync(Bound);
-                Assert.True(answer.IsSuccess || (int)answer.Status >= 500, $"{answer.Status} {answer.Body}");
-            }
-            await Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System);
+            await Task.WhenAll([AskEachEdgeAsync(), Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System)]);
         }
         finally
         {
-            ProcessSignals.Thaw(redis);
+            System.Gateway.Thaw("redis");
         }
         await GoesOnAsync("redis frozen", anchor, items: 3);
+    }
+
+    private async Task AskEachEdgeAsync()
+    {
+        for (var edge = 0; edge < ThreeEdges.Count; edge++)
+        {
+            var answer = await AskAsync("hard", "meanwhile", null, edge).WaitAsync(Bound);
+            Assert.True(answer.IsSuccess || (int)answer.Status >= 500, $"{answer.Status} {answer.Body}");
+        }
     }
 
     [Fact]
     public async Task While_Continuity_is_away_hard_scopes_are_refused_and_others_served()
     {
         var anchor = await BeginAsync("continuity killed");
-        var continuity = System.Host.ProcessOf("continuity")!.Value;
-        ProcessSignals.Freeze(continuity);
-        ApiAnswer held, hard, soft;
+        var continuity = System.Gateway.Freeze("continuity");
+        ApiAnswer[] answers;
         try
         {
-            // Where it is held it goes on: the claim is good for a while yet, and the edge knows the owner itself.
-            held = await AskAsync("continuity killed", "second", anchor, edge: 0).WaitAsync(Bound);
-            hard = await AskAsync("another thread", "first", null, edge: 0).WaitAsync(Bound);
-            soft = await AskAsync("cache", "first", null, edge: 0, header: null).WaitAsync(Bound);
+            answers = await Task.WhenAll(
+                // Where it is held it goes on: the claim is good for a while yet, and the edge knows the owner itself.
+                AskAsync("continuity killed", "second", anchor, edge: 0),
+                AskAsync("another thread", "first", null, edge: 0),
+                AskAsync("cache", "first", null, edge: 0, header: null)).WaitAsync(Bound);
         }
         finally
         {
-            ProcessSignals.Kill(continuity);
+            System.Gateway.Kill("continuity");
         }
+        var (held, hard, soft) = (answers[0], answers[1], answers[2]);
         Assert.True(held.IsSuccess, held.Body);
         Assert.Equal((HttpStatusCode.BadGateway, "upstream_unavailable"), (hard.Status, hard.ErrorCode));
         Assert.True(soft.IsSuccess, soft.Body);
 
-        await System.Host.WaitForRestartAsync("continuity", continuity, Recovery);
+        await System.Gateway.WaitForRestartAsync("continuity", continuity, Recovery);
         await GoesOnAsync("continuity killed", held.Id, items: 5);
         await Eventually.TrueAsync(async () => (await AskAsync("another thread", "first", null, edge: 0)).IsSuccess, Recovery);
     }
@@ -88,10 +91,10 @@ public sealed class StoreFaultTests(ThreeEdges edges)
     {
         var anchor = await BeginAsync("all edges");
         var stored = await AskAsync("all edges stored", "first", null, edge: 0, store: true);
-        var former = Enumerable.Range(0, ThreeEdges.Count).Select(edge => System.Host.Kill($"edge-{edge}")).ToArray();
+        var former = Enumerable.Range(0, ThreeEdges.Count).Select(edge => System.Gateway.Kill($"edge-{edge}")).ToArray();
         for (var edge = 0; edge < ThreeEdges.Count; edge++)
         {
-            await System.Host.WaitForRestartAsync($"edge-{edge}", former[edge], Recovery);
+            await System.Gateway.WaitForRestartAsync($"edge-{edge}", former[edge], Recovery);
             await System.UntilServingAsync(edge: edge);
         }
         var told = await AskAsync("all edges", "second", anchor, edge: 1);

@@ -9,7 +9,7 @@ public sealed class ThreeEdges : IAsyncLifetime
 
     public RunningSystem System { get; } = new();
 
-    public Task InitializeAsync() => System.StartAsync("--Stores:RedisServer=garnet", $"--Edge:Replicas={Count}");
+    public Task InitializeAsync() => System.StartAsync(Count);
 
     public Task DisposeAsync() => System.DisposeAsync();
 
@@ -18,7 +18,7 @@ public sealed class ThreeEdges : IAsyncLifetime
     public async Task<IReadOnlyList<Conversation>> TalkAsync(int conversations, int turns, bool store, TimeSpan think, Incidents incidents, Func<ReadyEdges, IReadOnlyList<Conversation>, Task> faults)
     {
         using var ended = new CancellationTokenSource();
-        var edges = new ReadyEdges(System.Host.AddressOf, Count);
+        var edges = new ReadyEdges(System.Gateway.AddressOf, Count);
         var watching = edges.WatchAsync(ended.Token);
         var run = Guid.CreateVersion7().ToString("N");
         var all = Enumerable.Range(0, conversations).Select(number => new Conversation(System, edges, incidents, $"{run}-{number}", store)).ToArray();

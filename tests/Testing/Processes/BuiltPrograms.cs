@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Testing.Processes;
 
 /// <summary>Where the build has put the programs of this solution, as seen from a running test.</summary>
@@ -5,6 +7,9 @@ public static class BuiltPrograms
 {
     /// <summary>The folder with the solution file.</summary>
     public static string SolutionDirectory { get; } = FindSolution();
+
+    /// <summary>The dotnet that runs the test, whatever PATH says.</summary>
+    public static string Dotnet { get; } = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
 
     /// <summary>The program of a project, built in the same configuration as the test.</summary>
     public static string Of(string project)

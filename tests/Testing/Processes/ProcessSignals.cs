@@ -41,6 +41,17 @@ public static class ProcessSignals
         }
     }
 
+    internal static void Send(int processId, EndSignal signal) => Send(processId, (int)signal);
+
+    /// <summary>Kills every process of the group that <paramref name="leader"/> leads.</summary>
+    internal static void KillGroup(int leader)
+    {
+        if (leader > 1)
+        {
+            _ = SendSignal(-leader, KillNumber);
+        }
+    }
+
     private static void Send(int processId, int signal)
     {
         if (processId <= 1)

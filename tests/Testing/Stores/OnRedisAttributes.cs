@@ -16,7 +16,7 @@ public sealed class OnGarnetAttribute : DataAttribute
 public sealed class OnRedisAttribute : DataAttribute
 {
     /// <summary>Looks for redis-server.</summary>
-    public OnRedisAttribute() => Skip = RedisServer.IsThere(RedisKind.Redis) ? null : "redis-server is not on PATH.";
+    public OnRedisAttribute() => Skip = RedisProgram.IsThere(RedisKind.Redis) ? null : "redis-server is not on PATH.";
 
     /// <inheritdoc/>
     public override IEnumerable<object[]> GetData(MethodInfo testMethod) => [[RedisKind.Redis]];

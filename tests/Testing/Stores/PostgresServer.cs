@@ -1,29 +1,37 @@
 using System.Globalization;
 using Npgsql;
+using Testing.Processes;
 
 namespace Testing.Stores;
 
-/// <summary>One real PostgreSQL for the test process, started when it is first asked for. Its durability is off: it ends with the tests.</summary>
-public sealed class PostgresServer
+/// <summary>
+/// One real PostgreSQL for the test process, started when it is first asked for, and again when it crashes. What it has committed outlives a crash of its
+/// own; it does not wait for the disk, since it ends with the tests.
+/// </summary>
+internal sealed class PostgresServer
 {
     private const string Superuser = "postgres";
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
     private static readonly Lazy<Task<PostgresServer>> Started = new(StartAsync);
 
     private int _databases;
 
-    private PostgresServer(int port) => Port = port;
+    private PostgresServer(RestartingProcess process, int port) => (Process, Port) = (process, port);
 
     /// <summary>The server of this test process.</summary>
     public static Task<PostgresServer> SharedAsync() => Started.Value;
 
+    /// <summary>The process it is.</summary>
+    public RestartingProcess Process { get; }
+
     /// <summary>Its port on 127.0.0.1.</summary>
     public int Port { get; }
 
-    /// <summary>Makes an empty database and returns its name.</summary>
-    public async Task<string> CreateDatabaseAsync()
+    /// <summary>Makes an empty database, or a copy of another one that nobody is connected to, and returns its name.</summary>
+    public async Task<string> CreateDatabaseAsync(string template = "template1")
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"test_{Interlocked.Increment(ref _databases)}");
-        await ExecuteAsync(Port, Superuser, $"CREATE DATABASE {name}");
+        await ExecuteAsync(Port, Superuser, $"CREATE DATABASE {name} TEMPLATE {template}");
         return name;
     }
 
@@ -63,25 +71,29 @@ public sealed class PostgresServer
         if (Environment.IsPrivilegedProcess)
         {
             var user = File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
-            asUser = ["setpriv", $"--reuid={user}", "--clear-groups"];
-            await GuardedProcess.RunAsync(directory, ["chown", user, directory]);
+            asUser = ["setpriv", "--reuid", user, "--clear-groups"];
+            await ChildProcess.RunAsync(new Launch("chown", user, directory), StartLimit);
         }
-        await GuardedProcess.RunAsync(directory,
-            [.. asUser, Path.Combine(binaries, "initdb"), "-D", data, "-U", Superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
-        var process = GuardedProcess.Start(directory, "QUIT",
-        [
-            .. asUser, Path.Combine(binaries, "postgres"), "-D", data, "-p", port.ToString(CultureInfo.InvariantCulture), "-h", "127.0.0.1", "-k", "",
-            "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB",
-        ]);
+        Launch Command(string program, params string[] arguments)
+        {
+            string[] command = [.. asUser, Path.Combine(binaries, program), .. arguments];
+            return new Launch(command[0], command[1..]) { WorkingDirectory = directory, Directory = directory, EndSignal = EndSignal.Quit };
+        }
+
+        await ChildProcess.RunAsync(Command("initdb", "-D", data, "-U", Superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"), StartLimit);
+        var process = RestartingProcess.Start("postgres", Command("postgres",
+            "-D", data, "-p", port.ToString(CultureInfo.InvariantCulture), "-h", "127.0.0.1", "-k", "",
+            "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB"));
         try
         {
-            await Eventually.SucceedsAsync(() => ExecuteAsync(port, Superuser, "SELECT 1"), TimeSpan.FromSeconds(30));
+            await Eventually.SucceedsAsync(() => ExecuteAsync(port, Superuser, "SELECT 1"), StartLimit);
         }
         catch (NpgsqlException exception)
         {
-            throw new InvalidOperationException("PostgreSQL does not start: " + process.Output, exception);
+            await process.DisposeAsync();
+            throw new InvalidOperationException("PostgreSQL does not start: " + process.Output.Tail(), exception);
         }
-        return new PostgresServer(port);
+        return new PostgresServer(process, port);
     }
 
     private static string FindBinaries()

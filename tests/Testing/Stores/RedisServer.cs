@@ -1,103 +1,50 @@
-using System.Collections.Concurrent;
 using System.Globalization;
-using StackExchange.Redis;
+using Testing.Processes;
 
 namespace Testing.Stores;
 
-/// <summary>The programs that speak Redis' protocol.</summary>
-public enum RedisKind
+/// <summary>A real server of Redis' protocol, started again when it crashes.</summary>
+internal sealed class RedisServer : IAsyncDisposable
 {
-    /// <summary>The .NET tool of the repository's manifest.</summary>
-    Garnet,
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
 
-    /// <summary><c>redis-server</c>, where it is on PATH.</summary>
-    Redis,
-}
+    private readonly string _directory;
 
-/// <summary>One real server of each kind for the test process, started when it is first asked for, in memory only.</summary>
-public sealed class RedisServer
-{
-    private const int Databases = 128;
-    private static readonly ConcurrentDictionary<RedisKind, Lazy<Task<RedisServer>>> Started = new();
+    private RedisServer(RestartingProcess process, int port, string directory) => (Process, Port, _directory) = (process, port, directory);
 
-    private readonly IConnectionMultiplexer _admin;
-    private readonly ConcurrentBag<int> _free = [.. Enumerable.Range(0, Databases)];
-
-    private RedisServer(int port, IConnectionMultiplexer admin) => (Port, _admin) = (port, admin);
-
-    /// <summary>The server of this kind in this test process.</summary>
-    public static Task<RedisServer> SharedAsync(RedisKind kind) => Started.GetOrAdd(kind, kind => new(() => StartAsync(kind))).Value;
-
-    /// <summary>True if the machine has this kind.</summary>
-    public static bool IsThere(RedisKind kind) => kind == RedisKind.Garnet || SearchPath.Find("redis-server") is not null;
+    /// <summary>The process it is.</summary>
+    public RestartingProcess Process { get; }
 
     /// <summary>Its port on 127.0.0.1.</summary>
     public int Port { get; }
 
-    /// <summary>Lends an empty numbered database.</summary>
-    public async Task<int> LendDatabaseAsync()
-    {
-        if (!_free.TryTake(out var number))
-        {
-            throw new InvalidOperationException($"More than {Databases} tests use Redis at once.");
-        }
-        await FlushAsync(number);
-        return number;
-    }
+    /// <summary>How to connect to it.</summary>
+    public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
 
-    /// <summary>Takes a database back.</summary>
-    public void Return(int number) => _free.Add(number);
-
-    /// <summary>A connection for looking into a database.</summary>
-    public IDatabase Open(int number) => _admin.GetDatabase(number);
-
-    /// <summary>All keys of a database.</summary>
-    public IReadOnlyList<string> Keys(int number) => [.. _admin.GetServers()[0].Keys(number).Select(key => (string)key!)];
-
-    /// <summary>Empties a database.</summary>
-    public Task FlushAsync(int number) => Open(number).ExecuteAsync("FLUSHDB");
-
-    private static async Task<RedisServer> StartAsync(RedisKind kind)
+    /// <summary>Starts one, and waits until it serves.</summary>
+    /// <param name="keepsData">Whether what it has acknowledged outlives a crash.</param>
+    public static async Task<RedisServer> StartAsync(RedisKind kind, int databases, bool keepsData)
     {
         var port = FreePorts.InARow(1);
         var directory = Directory.CreateTempSubdirectory("redis-").FullName;
-        var portText = port.ToString(CultureInfo.InvariantCulture);
-        var count = Databases.ToString(CultureInfo.InvariantCulture);
-        if (kind == RedisKind.Garnet)
-        {
-            await GuardedProcess.RunAsync(Manifest, ["dotnet", "tool", "restore"]);
-        }
-        var process = kind == RedisKind.Garnet
-            // Without the transaction mode Garnet's scripts are not atomic.
-            ? GuardedProcess.Start(directory, "KILL",
-                ["dotnet", "tool", "run", "garnet-server", "--", "--port", portText, "--bind", "127.0.0.1", "--lua", "true", "--lua-transaction-mode", "true",
-                    "--memory", "64m", "--page", "1m", "--index", "1m", "--max-databases", count], Manifest)
-            : GuardedProcess.Start(directory, "KILL",
-                ["redis-server", "--port", portText, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--databases", count]);
+        var launch = await RedisProgram.LaunchAsync(kind, port, directory, databases, keepsData);
+        var server = new RedisServer(RestartingProcess.Start("redis", launch), port, directory);
         try
         {
-            var options = new ConfigurationOptions { EndPoints = { { "127.0.0.1", port } }, AllowAdmin = true, ConnectTimeout = 1000, ConnectRetry = 1 };
-            IConnectionMultiplexer? admin = null;
-            await Eventually.SucceedsAsync(async () => admin = await ConnectionMultiplexer.ConnectAsync(options), TimeSpan.FromSeconds(30));
-            return new RedisServer(port, admin!);
+            await Eventually.TrueAsync(() => RedisProgram.AnswersAsync(port), StartLimit);
+            return server;
         }
-        catch (RedisException exception)
+        catch (TimeoutException exception)
         {
-            throw new InvalidOperationException($"{kind} does not start: {process.Output}", exception);
+            await server.DisposeAsync();
+            throw new InvalidOperationException($"{kind} does not start: {server.Process.Output.Tail()}", exception);
         }
     }
 
-    // The directory of the tool manifest, above the test assembly.
-    private static string Manifest
+    /// <summary>Ends it, and removes its data.</summary>
+    public async ValueTask DisposeAsync()
     {
-        get
-        {
-            var directory = new DirectoryInfo(AppContext.BaseDirectory);
-            while (directory is not null && !File.Exists(Path.Combine(directory.FullName, ".config", "dotnet-tools.json")))
-            {
-                directory = directory.Parent;
-            }
-            return directory?.FullName ?? throw new InvalidOperationException("There is no .config/dotnet-tools.json above the tests.");
-        }
+        await Process.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
     }
 }

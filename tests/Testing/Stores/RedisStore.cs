@@ -6,10 +6,10 @@ namespace Testing.Stores;
 /// <summary>A Redis database of a test's own, behind a gate that the test can close.</summary>
 public sealed class RedisStore : IDisposable
 {
-    private readonly RedisServer _server;
+    private readonly SharedRedis _server;
     private readonly int _number;
 
-    private RedisStore(RedisServer server, int number)
+    private RedisStore(SharedRedis server, int number)
     {
         (_server, _number) = (server, number);
         Gate = new StoreGate(server.Port);
@@ -18,7 +18,7 @@ public sealed class RedisStore : IDisposable
     /// <summary>Makes one; the server is started if it does not run yet.</summary>
     public static async Task<RedisStore> CreateAsync(RedisKind kind = RedisKind.Garnet)
     {
-        var server = await RedisServer.SharedAsync(kind);
+        var server = await SharedRedis.GetAsync(kind);
         return new RedisStore(server, await server.LendDatabaseAsync());
     }
 
