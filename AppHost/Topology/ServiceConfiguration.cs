@@ -5,15 +5,15 @@ namespace AppHost.Topology;
 /// <summary>Hands configuration given to the AppHost on to the service that it belongs to.</summary>
 internal static class ServiceConfiguration
 {
-    /// <summary>The seed travels as an absolute path, the keys as a parameter.</summary>
-    private static readonly string[] Kept = ["Accounts:Seed", "Accounts:SeedFile", "Accounts:EncryptionKeys"];
+    /// <summary>The AppHost's own, and what travels in another way: the seed as an absolute path, the keys as a parameter.</summary>
+    private static readonly string[] Kept = ["Edge:Port", "Edge:Replicas", "Accounts:Seed", "Accounts:SeedFile", "Accounts:EncryptionKeys"];
 
     /// <summary>The configuration sections that belong to a service.</summary>
     public static string[] SectionsOf(string service) => service switch
     {
         "edge" => ["Edge", "Recovery", "Sessions", "Continuity", "Drain", "Logging"],
-        "continuity" => ["Continuity", "Drain", "Logging"],
-        "accounts" => ["Accounts", "Drain", "Logging"],
+        "continuity" => ["Continuity", "Logging"],
+        "accounts" => ["Accounts", "Logging"],
         _ => ["Logging"],
     };
 

@@ -25,12 +25,14 @@ public sealed class InheritedEnvironmentTests
 
     [Theory]
     [InlineData("edge", "Edge__MaxBodyBytes Recovery__A Sessions__Mode Continuity__B Drain__Seconds Logging__LogLevel__Microsoft.AspNetCore")]
-    [InlineData("continuity", "Continuity__B Drain__Seconds Logging__LogLevel__Microsoft.AspNetCore")]
-    [InlineData("accounts", "Accounts__C Drain__Seconds Logging__LogLevel__Microsoft.AspNetCore")]
+    [InlineData("continuity", "Continuity__B Logging__LogLevel__Microsoft.AspNetCore")]
+    [InlineData("accounts", "Accounts__C Logging__LogLevel__Microsoft.AspNetCore")]
     public void Configuration_goes_to_the_service_it_belongs_to(string service, string variables)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
         {
+            ["Edge:Port"] = "1",
+            ["Edge:Replicas"] = "1",
             ["Edge:MaxBodyBytes"] = "1",
             ["Recovery:A"] = "1",
             ["Sessions:Mode"] = "1",
