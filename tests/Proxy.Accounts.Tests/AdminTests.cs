@@ -141,9 +141,9 @@ public sealed class AdminTests : StoresTest
 
     [Theory]
     [InlineData("accounts")]
-    [InlineData("openapi.json")]
+    [InlineData("openapi.json/")]
     [InlineData("../../ADMIN/v1/api-keys")]
-    public async Task Everything_of_the_admin_api_demands_the_admin_token(string path)
+    public async Task Everything_else_of_the_admin_api_demands_the_admin_token(string path)
     {
         await using var host = await AccountsHost.StartAsync(Stores);
         foreach (var header in new[] { null, "Bearer " + AccountsHost.InternalTokenText, "Basic " + AccountsHost.AdminTokenText, "Bearer" })
@@ -156,9 +156,10 @@ public sealed class AdminTests : StoresTest
     }
 
     [Fact]
-    public async Task The_api_describes_itself()
+    public async Task The_api_describes_itself_to_everyone()
     {
         await using var host = await AccountsHost.StartAsync(Stores);
+        host.Admin.DefaultRequestHeaders.Remove("Authorization");
 
         var (status, body, _) = await host.AdminAsync(HttpMethod.Get, "openapi.json");
 
