@@ -32,13 +32,13 @@ var accounts = builder.AddService("accounts", ProjectFiles.Accounts, stores.Acco
 var edges = settings.Edges.Select(edge => builder.AddEdge(edge, settings, secrets)
     .WithReference(continuity)
     .WithReference(accounts)
-    .WaitFor(continuity)
-    .WaitFor(accounts)).ToList();
+    .WaitForStart(continuity)
+    .WaitForStart(accounts)).ToList();
 builder.AddEntrance(edges);
 
 builder.AddOperatorCommands(edges, accounts, continuity, stores, start, secrets);
 builder.RestartWhatCrashes(start);
 builder.StopInOrder([[.. edges.Select(edge => edge.Resource)], [continuity.Resource, accounts.Resource], [.. stores.Servers]], settings.EdgeStopLimit);
-builder.AnnounceWhenReady(edges, start);
+builder.AnnounceWhenReady([continuity, accounts, .. edges], start);
 
 return await builder.Build().RunToEndAsync();

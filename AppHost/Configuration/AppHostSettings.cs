@@ -24,10 +24,16 @@ internal sealed record AppHostSettings
     /// <summary>Outbound proxy variables reach the children only on request: a stray one would carry credentials elsewhere.</summary>
     public required bool InheritProxyVariables { get; init; }
 
+    /// <summary>False: nobody takes what the services would report, unless <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> names a collector.</summary>
+    public bool HasDashboard => IsDashboardEnabled(Configuration);
+
     /// <summary>How long an edge may take to end its running turns, from the signal to the end of its process.</summary>
     public required TimeSpan EdgeStopLimit { get; init; }
 
     public string SecretsDirectory => Path.Combine(DataDirectory, "secrets");
+
+    /// <summary><c>Dashboard:Enabled</c>; the orchestrator wants to know it before there are settings.</summary>
+    public static bool IsDashboardEnabled(IConfiguration configuration) => !bool.TryParse(configuration["Dashboard:Enabled"], out var enabled) || enabled;
 
     /// <summary>Reads the settings, or adds to <paramref name="errors"/> everything that is wrong with them.</summary>
     public static AppHostSettings? Read(IConfiguration configuration, bool publishing, ICollection<string> errors)

@@ -1,3 +1,4 @@
+using AppHost.Configuration;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -52,7 +53,7 @@ internal static class AppHostBuilder
         var builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions
         {
             Args = [.. args, .. Publisher(early)],
-            DisableDashboard = IsFalse(early["Dashboard:Enabled"]),
+            DisableDashboard = !AppHostSettings.IsDashboardEnabled(early),
             EnableResourceLogging = IsTrue(early["Console:ResourceLogs"]),
             AllowUnsecuredTransport = true,
         });
@@ -85,6 +86,4 @@ internal static class AppHostBuilder
     }
 
     private static bool IsTrue(string? text) => bool.TryParse(text, out var value) && value;
-
-    private static bool IsFalse(string? text) => bool.TryParse(text, out var value) && !value;
 }

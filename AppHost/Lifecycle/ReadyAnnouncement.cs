@@ -10,14 +10,14 @@ internal static class ReadyAnnouncement
 {
     private static readonly TimeSpan DashboardLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Prints the addresses once every edge is healthy for the first time; the dashboard's link and <c>Ready</c> come last.</summary>
+    /// <summary>Prints the addresses once all of <paramref name="services"/> are healthy for the first time; the dashboard's link and <c>Ready</c> come last.</summary>
     public static void AnnounceWhenReady(
-        this IDistributedApplicationBuilder builder, IReadOnlyList<IResourceBuilder<ProjectResource>> edges, PreparedStart start)
+        this IDistributedApplicationBuilder builder, IReadOnlyList<IResourceBuilder<ProjectResource>> services, PreparedStart start)
     {
-        var awaited = edges.Select(edge => edge.Resource.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var edge in edges)
+        var awaited = services.Select(service => service.Resource.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var service in services)
         {
-            _ = edge.OnResourceReady(async (resource, ready, cancellationToken) =>
+            _ = service.OnResourceReady(async (resource, ready, cancellationToken) =>
             {
                 bool isLast;
                 lock (awaited)

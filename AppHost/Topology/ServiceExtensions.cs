@@ -8,6 +8,7 @@ internal static class ServiceExtensions
 {
     public const string Http = "http";
     private const string Health = "/health";
+    private const string OtlpEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
     private const string MigrateAtStart = "Migrations__AtStart";
 
     /// <summary>The <c>migrate</c> mode of a service as a job: it brings the database up to date and ends.</summary>
@@ -81,6 +82,11 @@ internal static class ServiceExtensions
             return project;
         }
 
+        if (!settings.HasDashboard)
+        {
+            _ = project.WithEnvironment(WithoutTelemetryToNobody);
+        }
+
         if (Environment.GetEnvironmentVariable("DEBUG_SESSION_PORT") is null && BuiltPrograms.Of(file) is { } program)
         {
             _ = project
@@ -88,6 +94,18 @@ internal static class ServiceExtensions
                 .WithArgs(context => context.Args.Insert(0, program));
         }
         return project;
+    }
+
+    /// <summary>The orchestrator names the dashboard's address also where there is no dashboard, and each process would then take ten seconds more to end, waiting for it.</summary>
+    private static void WithoutTelemetryToNobody(EnvironmentCallbackContext context)
+    {
+        if (Environment.GetEnvironmentVariable(OtlpEndpoint) is { Length: > 0 } collector)
+        {
+            context.EnvironmentVariables[OtlpEndpoint] = collector;
+            return;
+        }
+
+        _ = context.EnvironmentVariables.Remove(OtlpEndpoint);
     }
 
     private static IResourceBuilder<ProjectResource> WithHealthUrl(this IResourceBuilder<ProjectResource> project) =>

@@ -10,6 +10,9 @@ public sealed class AppHostProcessTests : IDisposable
 {
     private static readonly TimeSpan LeftLimit = TimeSpan.FromSeconds(10);
 
+    // Of these tests one alone needs the dashboard, and none a balancer that has to notice.
+    private static readonly string[] Quick = ["--Dashboard:Enabled=false", "--Drain:NoticeSeconds=0"];
+
     private readonly string _data = Directory.CreateTempSubdirectory("apphost-").FullName;
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
@@ -18,7 +21,7 @@ public sealed class AppHostProcessTests : IDisposable
     public async Task It_says_where_it_is_and_a_conversation_outlives_it()
     {
         string first;
-        await using (var host = await AppHostProcess.StartAsync(["--Edge:Replicas=2"], _data))
+        await using (var host = await AppHostProcess.StartAsync(["--Edge:Replicas=2", "--Drain:NoticeSeconds=0"], _data))
         {
             Assert.Equal($"Ready: http://localhost:{host.EdgePort}", host.Output.Lines[^1]);
             Assert.Matches("^Dashboard: http://localhost:[0-9]+/login\\?t=[0-9a-f]+$", host.Output.Lines[^2]);
@@ -34,7 +37,7 @@ public sealed class AppHostProcessTests : IDisposable
         }
 
         // The simulator has forgotten it, and says so; that it is asked at all means that the owner is known.
-        await using var again = await AppHostProcess.StartAsync([], _data);
+        await using var again = await AppHostProcess.StartAsync(Quick, _data);
         using var other = new HttpClient { BaseAddress = again.AddressOf(0) };
         using var known = await other.PostAsJsonAsync("/v1/responses", new { model = "gpt-5.5", input = "Which number?", previous_response_id = first });
         Assert.Contains("owner=", string.Join(';', known.Headers.GetValues("x-continuity")), StringComparison.Ordinal);
@@ -44,14 +47,14 @@ public sealed class AppHostProcessTests : IDisposable
     [Fact]
     public async Task Kill_9_leaves_no_process_and_the_next_start_succeeds_at_once()
     {
-        await using var first = await AppHostProcess.StartAsync([], _data);
+        await using var first = await AppHostProcess.StartAsync(Quick, _data);
         var processes = first.Processes();
-        await using var second = AppHostProcess.Launch([], _data);
+        await using var second = AppHostProcess.Launch(Quick, _data);
         Assert.NotEqual(0, await second.ExitCodeAsync());
         Assert.StartsWith("Another AppHost uses", Assert.Single(second.Errors.Lines), StringComparison.Ordinal);
 
         await first.KillAsync();
-        await using var third = AppHostProcess.Launch([$"--Edge:Port={first.EdgePort}"], _data);
+        await using var third = AppHostProcess.Launch([.. Quick, $"--Edge:Port={first.EdgePort}"], _data);
         await Eventually.TrueAsync(() => !processes.Values.Any(ProcessSignals.IsRunning), LeftLimit);
         await third.WaitUntilReadyAsync();
         await third.StopAsync();
@@ -60,7 +63,7 @@ public sealed class AppHostProcessTests : IDisposable
     [Fact]
     public async Task An_interrupted_start_leaves_no_process_and_no_stack_trace()
     {
-        await using var host = AppHostProcess.Launch([], _data);
+        await using var host = AppHostProcess.Launch(Quick, _data);
         await Eventually.TrueAsync(() => host.Processes().Count > 0, RunningAppHost.Limit);
 
         await host.StopAsync();
@@ -79,7 +82,7 @@ public sealed class AppHostProcessTests : IDisposable
         await File.WriteAllTextAsync(seed, $$"""{"accounts":{{Accounts}},"apiKeys":[{{string.Join(',', keys)}}]}""");
         Assert.InRange(new FileInfo(seed).Length, 9_000_000, long.MaxValue);
 
-        await using var host = await AppHostProcess.StartAsync([$"--Accounts:SeedFile={seed}", "--Edge:Authentication=required"], _data);
+        await using var host = await AppHostProcess.StartAsync([.. Quick, $"--Accounts:SeedFile={seed}", "--Edge:Authentication=required"], _data);
 
         Assert.Contains($"  Upstream: far (Accounts:SeedFile {seed})", host.Output.Lines);
         using var client = new HttpClient { BaseAddress = host.AddressOf(0), DefaultRequestHeaders = { { "Authorization", $"Bearer cp-{99_999:D40}" } } };
