@@ -39,7 +39,7 @@ internal static class EdgeService
         builder.Services.AddOptions<RecoveryOptions>().BindConfiguration(RecoveryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<SessionsOptions>().BindConfiguration(SessionsOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<DrainOptions>().BindConfiguration(DrainOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddHealthChecks().AddCheck<Drain>("drain", tags: [HealthEndpoints.Ready]);
+        builder.Services.AddHealthChecks().AddCheck<Drain>("drain", tags: [HealthEndpoints.Ready]).AddCheck<SpoolHealth>("spool", tags: [HealthEndpoints.Ready]);
         builder.Services.AddOptions<HostOptions>().Configure<IOptions<DrainOptions>>((host, drain) => host.ShutdownTimeout = TimeSpan.FromSeconds(drain.Value.Seconds) + AfterDrain);
         // Bodies have limits of their own, each with an answer that clients understand.
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -56,6 +56,8 @@ internal static class EdgeService
 
         builder.Services
             .AddSingleton<TurnSpool>()
+            .AddSingleton<SpoolMetrics>()
+            .AddSingleton<SetAsideRows>()
             .AddSingleton<OwnerDirectory>()
             .AddSingleton<RejectedAnchors>()
             .AddSingleton<UpstreamHandlers>()

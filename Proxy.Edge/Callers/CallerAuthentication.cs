@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Caching.Memory;
@@ -18,8 +17,7 @@ internal sealed record Caller(string KeyId)
 }
 
 /// <summary>
-/// Tells who sends a request. In loopback mode a caller without a key is anonymous, if it is a program on this machine that talks to
-/// us directly: peer and Host are loopback, and there is neither an Origin (a web page) nor a Forwarded header (somebody else behind a proxy).
+/// Tells who sends a request. In loopback mode a caller without a key is anonymous, if it is a program on this machine that talks to us directly.
 /// </summary>
 internal sealed class CallerAuthentication(
     AccountsClient accounts, IMemoryCache cache, IOptions<EdgeOptions> options, IHostEnvironment environment)
@@ -38,7 +36,7 @@ internal sealed class CallerAuthentication(
         {
             return await CheckAsync(key, context.RequestAborted);
         }
-        return _letsLoopbackIn && IsDirectLoopback(context) ? (Caller.Anonymous, null) : (null, Errors.MissingKey);
+        return _letsLoopbackIn && DirectLoopback.IsCaller(context) ? (Caller.Anonymous, null) : (null, Errors.MissingKey);
     }
 
     /// <summary>True for an upgrade that a web page of another origin asks for: browsers do not keep those back themselves.</summary>
@@ -48,16 +46,6 @@ internal sealed class CallerAuthentication(
         return origin is not null
             && !(Uri.TryCreate(origin, UriKind.Absolute, out var uri) && string.Equals(uri.Authority, request.Host.Value, StringComparison.OrdinalIgnoreCase));
     }
-
-    internal static bool IsDirectLoopback(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } peer && IPAddress.IsLoopback(peer)
-        && IsLoopbackHost(context.Request.Host.Host)
-        && !context.Request.Headers.ContainsKey("Origin")
-        && !context.Request.Headers.Any(header =>
-            header.Key.Equals("Forwarded", StringComparison.OrdinalIgnoreCase) || header.Key.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase));
-
-    private static bool IsLoopbackHost(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     private static string? KeyOf(HttpRequest request)
     {

@@ -43,10 +43,10 @@ internal sealed class AccountsClient(HttpClient http)
     }
 
     /// <summary>True when all turns are settled.</summary>
-    public async Task<bool> SettleAsync(IReadOnlyList<SettledTurn> turns, CancellationToken cancellationToken)
+    public async Task<Delivery> SettleAsync(IReadOnlyList<SettledTurn> turns, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(AccountsRoutes.Settle, new SettleRequest(turns), AccountsJson.Default.SettleRequest, SettleBound, mayRepeat: false, cancellationToken);
-        return response?.StatusCode == HttpStatusCode.NoContent;
+        return Deliveries.Of(response, taken: HttpStatusCode.NoContent);
     }
 
     /// <summary>True when the account is marked.</summary>

@@ -96,11 +96,11 @@ internal sealed class ContinuityClient(HttpClient http)
         return (await response.TryReadAsync(ContinuityJson.Default.RejectAnchorResponse, cancellationToken))?.Before;
     }
 
-    /// <summary>True when every row is taken in or set aside.</summary>
-    public async Task<bool> TakeInAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
+    /// <summary>Sends rows; those that it takes are in the log, or set aside by the service.</summary>
+    public async Task<Delivery> TakeInAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(
             ContinuityRoutes.RequestLogs, new IntakeRequest(rows), ContinuityJson.Default.IntakeRequest, IntakeBound, mayRepeat: false, cancellationToken);
-        return response?.StatusCode == HttpStatusCode.OK;
+        return Deliveries.Of(response, taken: HttpStatusCode.OK);
     }
 }

@@ -9,6 +9,10 @@ namespace Proxy.Edge.Downstream;
 /// <summary>Reads a JSON body whole, bounded as it comes and once more when decompressed: a few bytes may unfold to gigabytes.</summary>
 internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
 {
+    // No text that somebody means unfolds like this; what does is made to cost more than it costs its sender.
+    private const int MostRatio = 1000;
+    private const int AnyRatioBytes = 1 << 20;
+
     /// <summary>The decompressed body, or the error to answer.</summary>
     /// <exception cref="OperationCanceledException">The client left.</exception>
     public async Task<(PooledBody? Body, ApiError? Error)> ReadAsync(HttpRequest request)
@@ -33,7 +37,7 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
         {
             await using (stream)
             {
-                var error = await FillAsync(body, stream, options.Value.MaxDecompressedBytes, request.HttpContext.RequestAborted);
+                var error = await FillAsync(body, stream, raw, options.Value.MaxDecompressedBytes, request.HttpContext.RequestAborted);
                 error ??= raw.IsExceeded ? Errors.TooLarge(options.Value.MaxRequestBytes) : null;
                 if (error is null)
                 {
@@ -43,10 +47,16 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
                 return (null, error);
             }
         }
-        catch (Exception exception) when (exception is InvalidDataException or ZstdException or EndOfStreamException)
+        // BrotliStream says InvalidOperationException of bytes that are none of its own.
+        catch (Exception exception) when (exception is InvalidDataException or ZstdException or EndOfStreamException || (decoder is not null && exception is InvalidOperationException))
         {
             body.Dispose();
             return (null, raw.IsExceeded ? Errors.TooLarge(options.Value.MaxRequestBytes) : Errors.BrokenEncoding);
+        }
+        catch (BadHttpRequestException exception)
+        {
+            body.Dispose();
+            return (null, Errors.BrokenBody(exception.StatusCode));
         }
         catch
         {
@@ -55,7 +65,7 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
         }
     }
 
-    private static async Task<ApiError?> FillAsync(PooledBody body, Stream stream, int most, CancellationToken cancellationToken)
+    private static async Task<ApiError?> FillAsync(PooledBody body, Stream stream, BoundedStream raw, int most, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -68,6 +78,10 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
             if (body.Length > most)
             {
                 return Errors.TooLarge(most);
+            }
+            if (body.Length > AnyRatioBytes && body.Length / MostRatio > raw.Length)
+            {
+                return Errors.UnfoldsTooFar;
             }
         }
     }
@@ -100,7 +114,8 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
 
         public override bool CanWrite => false;
 
-        public override long Length => throw new NotSupportedException();
+        /// <summary>Bytes read so far.</summary>
+        public override long Length => _read;
 
         public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 

@@ -36,6 +36,12 @@ internal static class Errors
 
     public static ApiError BrokenEncoding { get; } = new(Status400BadRequest, "invalid_content_encoding", "The body is not what its content encoding says.");
 
+    /// <summary>The compressed body unfolds a thousand times and more: no text that is meant does.</summary>
+    public static ApiError UnfoldsTooFar { get; } = new(Status400BadRequest, "payload_too_large", "The body unfolds to far more than it is; send it with less compression.", Param: "input");
+
+    /// <summary>Chunks that are none, a body that is shorter than announced, or one that comes too slowly.</summary>
+    public static ApiError BrokenBody(int status) => new(status, "invalid_request", "The body of the request is not valid HTTP, or did not come to its end.");
+
     public static ApiError BinaryFrame { get; } = new(Status400BadRequest, "invalid_frame", "Send text frames, one JSON object each.");
 
     public static ApiError InvalidStreamId { get; } =

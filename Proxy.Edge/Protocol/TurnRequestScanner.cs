@@ -15,6 +15,9 @@ internal static class TurnRequestScanner
 {
     private const int MaxIdLength = 512;
     private const int MaxFileIds = 500;
+
+    // The same id again and again costs nothing to say and a copy to read.
+    private const int MaxFileOccurrences = 10_000;
     private const int MaxDepth = 256;
 
     /// <summary>The scanned request, or the error to answer.</summary>
@@ -44,12 +47,13 @@ internal static class TurnRequestScanner
     private static Fields ReadFields(ref Utf8JsonReader reader)
     {
         var fields = new Fields();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        // The first problem is the answer; what comes behind it costs nothing any more.
+        while (fields.Problem is null && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             ReadField(ref reader, fields);
         }
         // Anything behind the object is not ours to guess about.
-        while (reader.Read())
+        while (fields.Problem is null && reader.Read())
         {
         }
         return fields;
@@ -57,17 +61,17 @@ internal static class TurnRequestScanner
 
     private static void ReadField(ref Utf8JsonReader reader, Fields fields)
     {
-        if (reader.ValueTextEquals("type"u8)) { fields.Type = ReadString(ref reader, fields.Type, "type", fields); }
-        else if (reader.ValueTextEquals("model"u8)) { fields.Model = ReadString(ref reader, fields.Model, "model", fields); }
-        else if (reader.ValueTextEquals("stream"u8)) { fields.Stream = ReadBoolean(ref reader) ?? false; }
-        else if (reader.ValueTextEquals("store"u8)) { fields.Store = ReadBoolean(ref reader) ?? true; }
-        else if (reader.ValueTextEquals("background"u8)) { fields.Background = ReadBoolean(ref reader) ?? false; }
-        else if (reader.ValueTextEquals("generate"u8)) { fields.Generate = ReadBoolean(ref reader) ?? true; }
-        else if (reader.ValueTextEquals("stream_id"u8)) { fields.StreamId = ReadString(ref reader, fields.StreamId, "stream_id", fields); }
-        else if (reader.ValueTextEquals("previous_response_id"u8)) { fields.PreviousResponseId = ReadString(ref reader, fields.PreviousResponseId, "previous_response_id", fields); }
-        else if (reader.ValueTextEquals("prompt_cache_key"u8)) { fields.PromptCacheKey = ReadName(ref reader, fields.PromptCacheKey); }
-        else if (reader.ValueTextEquals("conversation"u8)) { ReadConversation(ref reader, fields); }
-        else if (reader.ValueTextEquals("client_metadata"u8)) { ReadMetadata(ref reader, fields); }
+        if (reader.ValueTextEquals("type"u8)) { fields.Once(Member.Type, "type"); fields.Type = ReadString(ref reader, "type", fields); }
+        else if (reader.ValueTextEquals("model"u8)) { fields.Once(Member.Model, "model"); fields.Model = ReadString(ref reader, "model", fields); }
+        else if (reader.ValueTextEquals("stream"u8)) { fields.Once(Member.Stream, "stream"); fields.Stream = ReadBoolean(ref reader) ?? false; }
+        else if (reader.ValueTextEquals("store"u8)) { fields.Once(Member.Store, "store"); fields.Store = ReadBoolean(ref reader) ?? true; }
+        else if (reader.ValueTextEquals("background"u8)) { fields.Once(Member.Background, "background"); fields.Background = ReadBoolean(ref reader) ?? false; }
+        else if (reader.ValueTextEquals("generate"u8)) { fields.Once(Member.Generate, "generate"); fields.Generate = ReadBoolean(ref reader) ?? true; }
+        else if (reader.ValueTextEquals("stream_id"u8)) { fields.Once(Member.StreamId, "stream_id"); fields.StreamId = ReadString(ref reader, "stream_id", fields); }
+        else if (reader.ValueTextEquals("previous_response_id"u8)) { fields.Once(Member.Anchor, "previous_response_id"); fields.PreviousResponseId = ReadString(ref reader, "previous_response_id", fields); }
+        else if (reader.ValueTextEquals("prompt_cache_key"u8)) { fields.Once(Member.CacheKey, "prompt_cache_key"); fields.PromptCacheKey = ReadName(ref reader); }
+        else if (reader.ValueTextEquals("conversation"u8)) { fields.Once(Member.Conversation, "conversation"); ReadConversation(ref reader, fields); }
+        else if (reader.ValueTextEquals("client_metadata"u8)) { fields.Once(Member.Metadata, "client_metadata"); ReadMetadata(ref reader, fields); }
         else { ReadMember(ref reader, fields); }
     }
 
@@ -78,7 +82,7 @@ internal static class TurnRequestScanner
         {
             if (reader.TokenType == JsonTokenType.String)
             {
-                fields.ConversationId = Keep(reader.GetString()!, fields.ConversationId, "conversation", fields);
+                fields.ConversationId = Keep(reader.GetString()!, "conversation", fields);
             }
             SkipValue(ref reader);
             return;
@@ -87,7 +91,8 @@ internal static class TurnRequestScanner
         {
             if (reader.ValueTextEquals("id"u8))
             {
-                fields.ConversationId = ReadString(ref reader, fields.ConversationId, "conversation.id", fields);
+                fields.Once(Member.ConversationId, "conversation.id");
+                fields.ConversationId = ReadString(ref reader, "conversation.id", fields);
             }
             else
             {
@@ -107,9 +112,9 @@ internal static class TurnRequestScanner
         }
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("x-codex-turn-state"u8)) { fields.TurnState = ReadName(ref reader, fields.TurnState); }
-            else if (reader.ValueTextEquals("session_id"u8)) { fields.SessionId = ReadName(ref reader, fields.SessionId); }
-            else if (reader.ValueTextEquals("thread_id"u8)) { fields.ThreadId = ReadName(ref reader, fields.ThreadId); }
+            if (reader.ValueTextEquals("x-codex-turn-state"u8)) { fields.Once(Member.TurnState, "client_metadata.x-codex-turn-state"); fields.TurnState = ReadName(ref reader); }
+            else if (reader.ValueTextEquals("session_id"u8)) { fields.Once(Member.SessionId, "client_metadata.session_id"); fields.SessionId = ReadName(ref reader); }
+            else if (reader.ValueTextEquals("thread_id"u8)) { fields.Once(Member.ThreadId, "client_metadata.thread_id"); fields.ThreadId = ReadName(ref reader); }
             else
             {
                 reader.Read();
@@ -143,7 +148,7 @@ internal static class TurnRequestScanner
 
     private static void ReadNested(ref Utf8JsonReader reader, Fields fields, bool isFileList)
     {
-        while (reader.Read() && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
+        while (fields.Problem is null && reader.Read() && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
         {
             switch (reader.TokenType)
             {
@@ -168,49 +173,38 @@ internal static class TurnRequestScanner
         {
             fields.Problem ??= Errors.FieldTooLong("file_id", MaxIdLength);
         }
-        else if (id.Length > 0 && !fields.FileIds.Contains(id))
+        else if (id.Length > 0)
         {
-            if (fields.FileIds.Count == MaxFileIds)
-            {
-                fields.Problem ??= Errors.TooManyFiles(MaxFileIds);
-                return;
-            }
-            fields.FileIds.Add(id);
+            fields.AddFile(id);
         }
     }
 
-    // Names a conversation and demands nothing: the first one counts, and one that is too long is none.
-    private static string? ReadName(ref Utf8JsonReader reader, string? earlier)
+    // Names a conversation and demands nothing: one that is too long is none.
+    private static string? ReadName(ref Utf8JsonReader reader)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.String)
         {
             SkipValue(ref reader);
-            return earlier;
+            return null;
         }
-        return earlier ?? (reader.GetString() is { Length: > 0 and <= MaxIdLength } name ? name : null);
+        return reader.GetString() is { Length: > 0 and <= MaxIdLength } name ? name : null;
     }
 
-    private static string? ReadString(ref Utf8JsonReader reader, string? earlier, string field, Fields fields)
+    private static string? ReadString(ref Utf8JsonReader reader, string field, Fields fields)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.String)
         {
             SkipValue(ref reader);
-            return earlier;
+            return null;
         }
-        return Keep(reader.GetString()!, earlier, field, fields);
+        return Keep(reader.GetString()!, field, fields);
     }
 
-    private static string? Keep(string value, string? earlier, string field, Fields fields)
+    private static string? Keep(string value, string field, Fields fields)
     {
-        // Readers differ on which of two equal names counts. If we took one and upstream the other,
-        // a caller could name an id that was never checked.
-        if (earlier is not null)
-        {
-            fields.Problem ??= Errors.RepeatedField(field);
-        }
-        else if (value.Length > MaxIdLength)
+        if (value.Length > MaxIdLength)
         {
             fields.Problem ??= Errors.FieldTooLong(field, MaxIdLength);
         }
@@ -240,14 +234,62 @@ internal static class TurnRequestScanner
         }
     }
 
+    [Flags]
+    private enum Member
+    {
+        Type = 1,
+        Model = 1 << 1,
+        Stream = 1 << 2,
+        Store = 1 << 3,
+        Background = 1 << 4,
+        Generate = 1 << 5,
+        StreamId = 1 << 6,
+        Anchor = 1 << 7,
+        CacheKey = 1 << 8,
+        Conversation = 1 << 9,
+        ConversationId = 1 << 10,
+        Metadata = 1 << 11,
+        TurnState = 1 << 12,
+        SessionId = 1 << 13,
+        ThreadId = 1 << 14,
+    }
+
     private sealed class Fields
     {
         public string? Type, Model, StreamId, PreviousResponseId, ConversationId, PromptCacheKey, TurnState, SessionId, ThreadId;
         public bool Stream, Background, HasEncryptedContent, HasCompaction, Store = true, Generate = true;
 
+        private readonly HashSet<string> _knownFiles = new(StringComparer.Ordinal);
+        private Member _seen;
+        private int _fileOccurrences;
+
         public ApiError? Problem { get; set; }
 
         public List<string> FileIds { get; } = [];
+
+        public void AddFile(string id)
+        {
+            if (_knownFiles.Add(id))
+            {
+                FileIds.Add(id);
+            }
+            if (FileIds.Count > MaxFileIds || ++_fileOccurrences > MaxFileOccurrences)
+            {
+                Problem ??= Errors.TooManyFiles(MaxFileIds);
+            }
+        }
+
+        /// <summary>
+        /// Readers differ on which of two equal names counts. If we took one and upstream the other, a caller could name an id that was never checked.
+        /// </summary>
+        public void Once(Member member, string field)
+        {
+            if ((_seen & member) != 0)
+            {
+                Problem ??= Errors.RepeatedField(field);
+            }
+            _seen |= member;
+        }
 
         public TurnRequest ToRequest() => new()
         {

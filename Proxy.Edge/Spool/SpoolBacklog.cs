@@ -33,12 +33,23 @@ internal sealed class SpoolBacklog(TurnSpool spool, IReadOnlyDictionary<Guid, st
     /// <summary>Waits until something was written, or became due, since the last call.</summary>
     public async ValueTask WaitAsync(CancellationToken cancellationToken) => await _changed.Reader.ReadAsync(cancellationToken);
 
-    /// <summary>Turns to tell next.</summary>
-    public IReadOnlyList<EndedTurn> Next(int most)
+    /// <summary>Turns to tell next: at most <paramref name="most"/>, and no more than fit into <paramref name="mostBytes"/> of JSON, but always one.</summary>
+    public IReadOnlyList<EndedTurn> Next(int most, int mostBytes)
     {
         Read();
         RemoveFinished();
-        return [.. _ended.Where(turn => isDue(turn.Row)).Take(most)];
+        var next = new List<EndedTurn>();
+        var bytes = 0;
+        foreach (var turn in _ended.Where(turn => isDue(turn.Row)).Take(most))
+        {
+            bytes += turn.Row.MostJsonBytes();
+            if (bytes > mostBytes && next.Count > 0)
+            {
+                break;
+            }
+            next.Add(turn);
+        }
+        return next;
     }
 
     /// <summary>The service has taken these turns.</summary>

@@ -9,13 +9,17 @@ namespace Proxy.Edge.Spool;
 /// the other. Both take a turn again without harm, so what is not acknowledged is sent again, if need be by the next process.
 /// </summary>
 internal sealed partial class SpoolShipper(
-    TurnSpool spool, LeaseKeeper leases, ContinuityClient continuity, AccountsClient accounts, TimeProvider time, ILogger<SpoolShipper> logger) : BackgroundService
+    TurnSpool spool, LeaseKeeper leases, ContinuityClient continuity, AccountsClient accounts, SetAsideRows setAside, TimeProvider time, ILogger<SpoolShipper> logger)
+    : BackgroundService
 {
     // A turn that ends alone pays for two calls and two transactions; those that end within this time share them. Slots wait as long, so it is short.
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastRound = TimeSpan.FromSeconds(4);
+
+    // Well below what a service takes in one body.
+    private const int MostBytes = 4 << 20;
 
     private Destination[] _destinations = [];
 
@@ -66,11 +70,10 @@ internal sealed partial class SpoolShipper(
     private async Task ShipAsync(Destination destination, CancellationToken cancellationToken)
     {
         var pause = FirstPause;
-        while (destination.Backlog.Next(destination.Most) is { Count: > 0 } turns)
+        while (destination.Backlog.Next(destination.Most, MostBytes) is { Count: > 0 } turns)
         {
-            if (await destination.SendAsync([.. turns.Select(turn => turn.Row)], cancellationToken))
+            if (await DeliverAsync(destination, turns, cancellationToken))
             {
-                destination.Backlog.Acknowledge(turns);
                 pause = FirstPause;
                 continue;
             }
@@ -80,9 +83,30 @@ internal sealed partial class SpoolShipper(
         }
     }
 
-    private Task<bool> LogAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => continuity.TakeInAsync(rows, cancellationToken);
+    /// <summary>Sends turns; false if the service is away. What it refuses is halved until the turn that it means stands alone, and that one is set aside.</summary>
+    private async Task<bool> DeliverAsync(Destination destination, IReadOnlyList<EndedTurn> turns, CancellationToken cancellationToken)
+    {
+        switch (await destination.SendAsync([.. turns.Select(turn => turn.Row)], cancellationToken))
+        {
+            case Delivery.Taken:
+                destination.Backlog.Acknowledge(turns);
+                return true;
+            case Delivery.Refused when turns.Count == 1:
+                setAside.Add(destination.Service, turns[0].Row);
+                destination.Backlog.Acknowledge(turns);
+                return true;
+            case Delivery.Refused:
+                var half = turns.Count / 2;
+                return await DeliverAsync(destination, [.. turns.Take(half)], cancellationToken)
+                    && await DeliverAsync(destination, [.. turns.Skip(half)], cancellationToken);
+            default:
+                return false;
+        }
+    }
 
-    private Task<bool> SettleAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => accounts.SettleAsync([.. rows.Select(SettlementOf)], cancellationToken);
+    private Task<Delivery> LogAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => continuity.TakeInAsync(rows, cancellationToken);
+
+    private Task<Delivery> SettleAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => accounts.SettleAsync([.. rows.Select(SettlementOf)], cancellationToken);
 
     private static SettledTurn SettlementOf(RequestLogRow row) => new(
         row.Id, row.ApiKeyId, row.AccountId!, row.Model, row.Status, row.RequestedAt + TimeSpan.FromMilliseconds(row.DurationMs), row.UsageEstimated,
@@ -97,5 +121,5 @@ internal sealed partial class SpoolShipper(
     [LoggerMessage(403, LogLevel.Warning, "Stopping with turns in the spool; they are shipped at the next start")]
     private partial void LogKept();
 
-    private sealed record Destination(string Service, int Most, Func<IReadOnlyList<RequestLogRow>, CancellationToken, Task<bool>> SendAsync, SpoolBacklog Backlog);
+    private sealed record Destination(string Service, int Most, Func<IReadOnlyList<RequestLogRow>, CancellationToken, Task<Delivery>> SendAsync, SpoolBacklog Backlog);
 }

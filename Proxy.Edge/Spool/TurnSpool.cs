@@ -52,7 +52,10 @@ internal sealed partial class TurnSpool : IDisposable
     }
 
     /// <summary>True when no more turns may begin.</summary>
-    public bool IsFull => Interlocked.Read(ref _pendingBytes) > _maxBytes;
+    public bool IsFull => PendingBytes > _maxBytes;
+
+    /// <summary>Bytes of turns that not every service has acknowledged.</summary>
+    public long PendingBytes => Interlocked.Read(ref _pendingBytes);
 
     /// <summary>Segments with turns that are not acknowledged, oldest first; the last one is being written.</summary>
     public ImmutableArray<SpoolSegment> Segments => _segments;

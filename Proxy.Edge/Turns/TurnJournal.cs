@@ -105,7 +105,7 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
             usage?.Input, usage?.CachedInput, usage?.Output, usage?.Reasoning, usage?.Total, isEstimated,
             turn.FirstEventTimestamp is { } first ? time.GetElapsedTime(turn.AcceptedTimestamp, first).TotalMilliseconds : null,
             time.GetElapsedTime(turn.AcceptedTimestamp).TotalMilliseconds,
-            options.Value.Id, turn.Activity?.Id, turn.Continuity, turn.Session);
+            options.Value.Id, turn.Activity?.Id, turn.Continuity, turn.Session).Capped();
     }
 
     private static (TokenUsage? Usage, bool IsEstimated) UsageOf(Turn turn, string status)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
 using Testing;
 using Testing.Processes;
@@ -8,6 +9,7 @@ namespace AppHost.Tests;
 /// <summary>The AppHost as a process of its own: how it starts, ends, and starts again.</summary>
 public sealed class AppHostProcessTests : IDisposable
 {
+    private const int Keys = 100_000;
     private static readonly TimeSpan LeftLimit = TimeSpan.FromSeconds(10);
 
     // Of these tests one alone needs the dashboard, and none a balancer that has to notice.
@@ -18,7 +20,7 @@ public sealed class AppHostProcessTests : IDisposable
     public void Dispose() => Directory.Delete(_data, recursive: true);
 
     [Fact]
-    public async Task It_says_where_it_is_and_a_conversation_outlives_it()
+    public async Task It_says_where_it_is_and_what_it_keeps_outlives_it_beside_a_seed_of_ten_megabytes()
     {
         string first;
         await using (var host = await AppHostProcess.StartAsync(["--Edge:Replicas=2", "--Drain:NoticeSeconds=0"], _data))
@@ -36,11 +38,18 @@ public sealed class AppHostProcessTests : IDisposable
             Assert.Empty(host.Processes());
         }
 
-        // The simulator has forgotten it, and says so; that it is asked at all means that the owner is known.
-        await using var again = await AppHostProcess.StartAsync(Quick, _data);
+        // Its account's upstream has gone with the simulator; that this is what is told means that the owner is known.
+        var seed = await SeedOfTenMegabytesAsync();
+        await using var again = await AppHostProcess.StartAsync([.. Quick, $"--Accounts:SeedFile={seed}"], _data);
+        Assert.Contains($"  Upstream: far (Accounts:SeedFile {seed})", again.Output.Lines);
         using var other = new HttpClient { BaseAddress = again.AddressOf(0) };
         using var known = await other.PostAsJsonAsync("/v1/responses", new { model = "gpt-5.5", input = "Which number?", previous_response_id = first });
         Assert.Contains("owner=", string.Join(';', known.Headers.GetValues("x-continuity")), StringComparison.Ordinal);
+
+        // Of very many keys the last is known, too.
+        other.DefaultRequestHeaders.Authorization = new("Bearer", Key(Keys - 1));
+        using var unknown = await other.GetAsync(new Uri("/v1/responses/resp_unknown", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
         await again.StopAsync();
     }
 
@@ -72,22 +81,17 @@ public sealed class AppHostProcessTests : IDisposable
         Assert.DoesNotContain(host.Output.Lines, line => line.Contains("   at ", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public async Task A_seed_of_ten_megabytes_starts()
+    // {"accounts":[{"name":"far",...}],"apiKeys":[{"name":"key number 0 of very many","key":"cp-0..."}, ...]}
+    private async Task<string> SeedOfTenMegabytesAsync()
     {
-        var seed = Path.Combine(_data, "seed.json");
-        var keys = Enumerable.Range(0, 100_000).Select(number => string.Create(
-            CultureInfo.InvariantCulture, $$"""{"name":"key number {{number}} of very many","key":"cp-{{number:D40}}" }"""));
         const string Accounts = """[{"name":"far","baseUrl":"http://127.0.0.1:9/v1","credential":{"kind":"bearer","token":"t"}}]""";
-        await File.WriteAllTextAsync(seed, $$"""{"accounts":{{Accounts}},"apiKeys":[{{string.Join(',', keys)}}]}""");
-        Assert.InRange(new FileInfo(seed).Length, 9_000_000, long.MaxValue);
-
-        await using var host = await AppHostProcess.StartAsync([.. Quick, $"--Accounts:SeedFile={seed}", "--Edge:Authentication=required"], _data);
-
-        Assert.Contains($"  Upstream: far (Accounts:SeedFile {seed})", host.Output.Lines);
-        using var client = new HttpClient { BaseAddress = host.AddressOf(0), DefaultRequestHeaders = { { "Authorization", $"Bearer cp-{99_999:D40}" } } };
-        using var known = await client.GetAsync(new Uri("/v1/responses/resp_unknown", UriKind.Relative));
-        Assert.Equal(System.Net.HttpStatusCode.NotFound, known.StatusCode);
-        await host.StopAsync();
+        var path = Path.Combine(_data, "seed.json");
+        var keys = Enumerable.Range(0, Keys).Select(number => string.Create(
+            CultureInfo.InvariantCulture, $$"""{"name":"key number {{number}} of very many","key":"{{Key(number)}}" }"""));
+        await File.WriteAllTextAsync(path, $$"""{"accounts":{{Accounts}},"apiKeys":[{{string.Join(',', keys)}}]}""");
+        Assert.InRange(new FileInfo(path).Length, 9_000_000, long.MaxValue);
+        return path;
     }
+
+    private static string Key(int number) => string.Create(CultureInfo.InvariantCulture, $"cp-{number:D40}");
 }

@@ -309,6 +309,8 @@ public sealed class AnswerTests
     [InlineData("lzma", "application/json", "x", 415, "unsupported_content_encoding")]
     [InlineData("gzip", "application/json", "not compressed at all", 400, "invalid_content_encoding")]
     [InlineData("zstd", "application/json", "x", 400, "invalid_content_encoding")]
+    [InlineData("br", "application/json", "not compressed at all", 400, "invalid_content_encoding")]
+    [InlineData("deflate", "application/json", "not compressed at all", 400, "invalid_content_encoding")]
     public async Task Bodies_have_a_form(string? encoding, string type, string body, int status, string code)
     {
         await using var edge = await RunningEdge.StartAsync();
@@ -347,6 +349,23 @@ public sealed class AnswerTests
         }
         using var response = await edge.Http.SendAsync(request);
         Assert.Equal((400, "payload_too_large"), ((int)response.StatusCode, Code(await response.Content.ReadAsStringAsync())));
+        Assert.Empty(edge.Accounts.Asked);
+    }
+
+    // Well below every size, and yet a thousand times and more what was sent.
+    [Theory]
+    [InlineData("br")]
+    [InlineData("zstd")]
+    public async Task A_body_that_unfolds_a_thousand_times_is_refused(string encoding)
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        using var content = new ByteArrayContent(Compressed.With(encoding, RunningEdge.Body($",\"x\":\"{new string('x', 20 << 20)}\"")));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        content.Headers.ContentEncoding.Add(encoding);
+        using var response = await edge.Http.PostAsync("/v1/responses", content);
+        var answer = await response.Content.ReadAsStringAsync();
+        Assert.Equal((400, "payload_too_large"), ((int)response.StatusCode, Code(answer)));
+        Assert.Contains("unfolds", answer, StringComparison.Ordinal);
         Assert.Empty(edge.Accounts.Asked);
     }
 

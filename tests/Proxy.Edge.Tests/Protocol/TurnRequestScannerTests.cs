@@ -41,7 +41,6 @@ public sealed class TurnRequestScannerTests
     [InlineData("""{"previous\u005fresponse_id":"resp_1"}""")]
     [InlineData("""{ "x" : [ 1e999, -0.0, 123456789012345678901234567890 ] , "previous_response_id"  :  "resp_1" }""")]
     [InlineData("""{"store":"maybe","stream":null,"model":7,"client_metadata":[],"conversation":3,"previous_response_id":"resp_1"}""")]
-    [InlineData("""{"previous_response_id":"resp_1","previous_response_id":null}""")]
     [InlineData("""{"text":"\ud83d\ude00 \ud800","previous_response_id":"resp_1"}""")]
     public void An_anchor_is_found_however_it_is_written(string json) => Assert.Equal("resp_1", Accepted(json).PreviousResponseId);
 
@@ -75,7 +74,14 @@ public sealed class TurnRequestScannerTests
     [InlineData("""{"previous_response_id":"a","previous_response_id":"b"}""", "previous_response_id")]
     [InlineData("""{"previous_response_id":"a","previous\u005fresponse_id":"a"}""", "previous_response_id")]
     [InlineData("""{"previous_response_id":"a","previous_response_id":""}""", "previous_response_id")]
-    [InlineData("""{"conversation":"a","conversation":{"id":"b"}}""", "conversation.id")]
+    [InlineData("""{"conversation":"a","conversation":{"id":"b"}}""", "conversation")]
+    [InlineData("""{"previous_response_id":null,"previous_response_id":"b"}""", "previous_response_id")]
+    [InlineData("""{"previous_response_id":"a","previous_response_id":null}""", "previous_response_id")]
+    [InlineData("""{"store":true,"store":false}""", "store")]
+    [InlineData("""{"background":false,"background":true}""", "background")]
+    [InlineData("""{"prompt_cache_key":"a","prompt_cache_key":"b"}""", "prompt_cache_key")]
+    [InlineData("""{"client_metadata":{"thread_id":"a"},"client_metadata":{"thread_id":"b"}}""", "client_metadata")]
+    [InlineData("""{"client_metadata":{"thread_id":"a","thread_id":"b"}}""", "client_metadata.thread_id")]
     [InlineData("""{"conversation":{"id":"a","id":"b"}}""", "conversation.id")]
     [InlineData("""{"stream_id":"a","stream_id":"b"}""", "stream_id")]
     [InlineData("""{"model":"a","model":"b"}""", "model")]
@@ -84,6 +90,22 @@ public sealed class TurnRequestScannerTests
         var error = Refused(json);
         Assert.Equal((400, "invalid_value", field), (error.Status, error.Code, error.Param));
     }
+
+    // One kilobyte of brotli says the same id a hundred million times.
+    [Fact]
+    public void The_same_file_again_and_again_is_too_many_in_the_end()
+    {
+        var most = string.Join(',', Enumerable.Repeat("\"file-1\"", 10_000));
+        Assert.Equal(["file-1"], Accepted($$"""{"tools":[{"file_ids":[{{most}}]}]}""").FileIds);
+        Assert.Equal("input", Refused($$"""{"tools":[{"file_ids":[{{most}},"file-1"]}]}""").Param);
+    }
+
+    // Behind the first problem nothing is read: what stands there is not even JSON.
+    [Theory]
+    [InlineData("""{"model":"a","model":"b" no""", "model")]
+    [InlineData("""{"input":[{"file_id":"LONG"},[[[{"file_id": no""", "file_id")]
+    public void Reading_stops_at_the_first_problem(string json, string field) =>
+        Assert.Equal(field, Refused(json.Replace("LONG", new string('f', 513), StringComparison.Ordinal)).Param);
 
     [Theory]
     [InlineData("previous_response_id")]

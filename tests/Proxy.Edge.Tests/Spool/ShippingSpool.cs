@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
@@ -44,13 +46,16 @@ internal sealed class ShippingSpool : IAsyncDisposable
         Leases = new LeaseKeeper(new AccountsClient(ClientOf(Accounts)), TimeProvider.System, NullLogger<LeaseKeeper>.Instance);
     }
 
-    public static TurnSpool Open(string directory) =>
-        new(Options.Create(new EdgeOptions { SpoolDirectory = directory }), NullLogger<TurnSpool>.Instance);
+    public static TurnSpool Open(string directory, long? maxBytes = null) => new(OptionsOf(directory, maxBytes), NullLogger<TurnSpool>.Instance);
 
     public async Task ShipAsync()
     {
+        var metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        _clients.Add(metrics);
         _shipper = new SpoolShipper(
-            Spool, Leases, new ContinuityClient(ClientOf(Continuity)), new AccountsClient(ClientOf(Accounts)), TimeProvider.System, NullLogger<SpoolShipper>.Instance);
+            Spool, Leases, new ContinuityClient(ClientOf(Continuity)), new AccountsClient(ClientOf(Accounts)),
+            new SetAsideRows(OptionsOf(Directory), new SpoolMetrics(metrics.GetRequiredService<IMeterFactory>(), Spool), NullLogger<SetAsideRows>.Instance),
+            TimeProvider.System, NullLogger<SpoolShipper>.Instance);
         await _shipper.StartAsync(CancellationToken.None);
     }
 
@@ -83,6 +88,13 @@ internal sealed class ShippingSpool : IAsyncDisposable
         await Continuity.DisposeAsync();
         await Accounts.DisposeAsync();
         System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    private static IOptions<EdgeOptions> OptionsOf(string directory, long? maxBytes = null)
+    {
+        var options = new EdgeOptions { SpoolDirectory = directory };
+        options.SpoolMaxBytes = maxBytes ?? options.SpoolMaxBytes;
+        return Options.Create(options);
     }
 
     private HttpClient ClientOf(FakeService service)

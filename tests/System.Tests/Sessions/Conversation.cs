@@ -45,6 +45,9 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
     /// <summary>How often the conversation has had to be sent anew.</summary>
     public int Rebuilt { get; private set; }
 
+    /// <summary>How often the client has given a turn up that an edge had taken, and asked again. The edge may still have it done, and then that is the latest on its socket.</summary>
+    public int GivenUp { get; private set; }
+
     /// <summary>One more turn, to its end.</summary>
     public async Task SayAsync(string text)
     {
@@ -104,6 +107,7 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or TimeoutException)
         {
+            GivenUp += exception is TimeoutException ? 1 : 0;
             return null;
         }
     }

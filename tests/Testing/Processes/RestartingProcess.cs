@@ -1,3 +1,5 @@
+using AppHost.Lifecycle;
+
 namespace Testing.Processes;
 
 /// <summary>A process that is started again, as an orchestrator would, whenever it ends unasked.</summary>

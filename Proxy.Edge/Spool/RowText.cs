@@ -1,0 +1,57 @@
+using Proxy.Continuity.Contracts;
+
+namespace Proxy.Edge.Spool;
+
+/// <summary>
+/// Bounds the texts of a row. Most of them come from outside (a client's headers and body, upstream's events), and what the services refuse for its size would come back for ever
+/// and hold up everybody else's rows.
+/// </summary>
+internal static class RowText
+{
+    /// <summary>Characters of an id. A longer one of upstream's is none: nobody can come back with it.</summary>
+    public const int MaxId = 512;
+
+    /// <summary>Characters of any other text.</summary>
+    public const int MaxText = 2048;
+
+    private const string CutMark = "[cut]";
+
+    // The names of the fields, numbers, times and punctuation of a row, generously.
+    private const int FixedJsonBytes = 1024;
+
+    // A character can be written as \uXXXX.
+    private const int MostJsonBytesPerCharacter = 6;
+
+    /// <summary>The row with no text longer than its bound; what was cut ends in <c>[cut]</c>.</summary>
+    public static RequestLogRow Capped(this RequestLogRow row) => row with
+    {
+        RequestId = row.RequestId is { Length: > MaxId } ? null : row.RequestId,
+        SessionId = Cut(row.SessionId, MaxId),
+        AccountId = Cut(row.AccountId, MaxId),
+        Domain = Cut(row.Domain, MaxId),
+        Model = Cut(row.Model, MaxId),
+        ErrorCode = Cut(row.ErrorCode, MaxId),
+        TraceParent = Cut(row.TraceParent, MaxId),
+        Session = Cut(row.Session, MaxId),
+        Continuity = Cut(row.Continuity, MaxText),
+    };
+
+    /// <summary>At most so many bytes the row takes as JSON.</summary>
+    public static int MostJsonBytes(this RequestLogRow row) => FixedJsonBytes + (MostJsonBytesPerCharacter * (
+        Length(row.RequestId) + Length(row.SessionId) + Length(row.AccountId) + Length(row.Domain) + Length(row.Model)
+        + Length(row.ErrorCode) + Length(row.TraceParent) + Length(row.Continuity) + Length(row.Session) + Length(row.EdgeId) + Length(row.ApiKeyId)));
+
+    private static string? Cut(string? text, int most)
+    {
+        if (text is null || text.Length <= most)
+        {
+            return text;
+        }
+
+        // Not through the middle of a character of two units.
+        var end = most - CutMark.Length;
+        return string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[end - 1]) ? end - 1 : end), CutMark);
+    }
+
+    private static int Length(string? text) => text?.Length ?? 0;
+}
