@@ -8,15 +8,12 @@ internal sealed class ParentWatch(IHostApplicationLifetime lifetime, TimeProvide
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
+    // Of the moment in which the AppHost begins to start: it may be gone before that is done.
+    private readonly int? _parent = OperatingSystem.IsWindows() ? null : Dotnet(Signals.ParentProcess());
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
-
-        var parent = Signals.ParentProcess();
-        if (!IsDotnet(parent))
+        if (_parent is not { } parent)
         {
             return;
         }
@@ -32,16 +29,16 @@ internal sealed class ParentWatch(IHostApplicationLifetime lifetime, TimeProvide
         }
     }
 
-    private static bool IsDotnet(int process)
+    private static int? Dotnet(int process)
     {
         try
         {
-            return File.ReadAllText($"/proc/{process}/comm").Trim() == "dotnet";
+            return File.ReadAllText($"/proc/{process}/comm").Trim() == "dotnet" ? process : null;
         }
         catch (IOException)
         {
             // Where there is no /proc, the launch profile tells that dotnet run is the parent.
-            return Environment.GetEnvironmentVariable("DOTNET_LAUNCH_PROFILE") is not null;
+            return Environment.GetEnvironmentVariable("DOTNET_LAUNCH_PROFILE") is null ? null : process;
         }
     }
 }
