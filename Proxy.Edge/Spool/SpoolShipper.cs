@@ -53,8 +53,13 @@ internal sealed partial class SpoolShipper(
             // may still be at work for a moment after the terminal event, and another turn in that slot would be one too many.
             new("accounts", AccountsRoutes.MaxTurns, SettleAsync, new SpoolBacklog(spool, cut, row => row.AccountId is not null, row => !leases.IsHeld(row.Id))),
         ];
-        // The first to end has failed, and is not to fail unseen.
-        await await Task.WhenAny(_destinations.Select(destination => ServeAsync(destination, stoppingToken)));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        Task[] serving = [.. _destinations.Select(destination => ServeAsync(destination, stop.Token))];
+        // The first to end has failed, and is not to fail unseen. A backlog has one owner: whoever ships the rest at the stop waits until both are done.
+        var first = await Task.WhenAny(serving);
+        await stop.CancelAsync();
+        await Task.WhenAll(serving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await first;
     }
 
     private async Task ServeAsync(Destination destination, CancellationToken cancellationToken)

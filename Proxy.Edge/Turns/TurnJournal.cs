@@ -76,7 +76,7 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
             spool.End(row);
         }
         telemetry.End(turn, status, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
-            new TokenUsage(row.InputTokens ?? 0, row.CachedInputTokens ?? 0, row.OutputTokens ?? 0, row.ReasoningTokens ?? 0, row.TotalTokens ?? 0));
+            row.TotalTokens is null ? null : new TokenUsage(row.InputTokens ?? 0, row.CachedInputTokens ?? 0, row.OutputTokens ?? 0, row.ReasoningTokens ?? 0, row.TotalTokens.Value));
     }
 
     /// <summary>Gives the slot back: upstream is done with the turn. To be called on every path, after <see cref="End"/>.</summary>

@@ -74,8 +74,8 @@ internal sealed class TurnTelemetry : IDisposable
 
     public void CountLatePublication() => _latePublications.Add(1);
 
-    /// <summary>Ends the turn's span and counts it.</summary>
-    public void End(Turn turn, string status, TimeSpan duration, TimeSpan? firstEvent, TokenUsage usage)
+    /// <summary>Ends the turn's span and counts it; no <paramref name="usage"/> for a turn of which upstream has told none, which is not the same as zero tokens.</summary>
+    public void End(Turn turn, string status, TimeSpan duration, TimeSpan? firstEvent, TokenUsage? usage)
     {
         var model = new KeyValuePair<string, object?>("gen_ai.request.model", turn.Request.Model);
         _duration.Record(duration.TotalSeconds, model, new("error.type", turn.ErrorCode));
@@ -83,8 +83,11 @@ internal sealed class TurnTelemetry : IDisposable
         {
             _firstToken.Record(first.TotalSeconds, model);
         }
-        _tokens.Record(usage.Input, model, new("gen_ai.token.type", "input"));
-        _tokens.Record(usage.Output, model, new("gen_ai.token.type", "output"));
+        if (usage is { } tokens)
+        {
+            _tokens.Record(tokens.Input, model, new("gen_ai.token.type", "input"));
+            _tokens.Record(tokens.Output, model, new("gen_ai.token.type", "output"));
+        }
         if (turn.Replays > 0)
         {
             _replays.Add(1, new("surface", turn.Surface), new("trigger", turn.ReplayTrigger), new("outcome", status));
@@ -94,8 +97,8 @@ internal sealed class TurnTelemetry : IDisposable
             return;
         }
         activity.SetTag("gen_ai.response.id", LoggedId.Of(turn.ResponseId));
-        activity.SetTag("gen_ai.usage.input_tokens", usage.Input);
-        activity.SetTag("gen_ai.usage.output_tokens", usage.Output);
+        activity.SetTag("gen_ai.usage.input_tokens", usage?.Input);
+        activity.SetTag("gen_ai.usage.output_tokens", usage?.Output);
         activity.SetTag("continuity.status", status);
         activity.SetTag("continuity.replays", turn.Replays);
         activity.SetTag("continuity.reason", turn.Reason ?? turn.ReplayTrigger);

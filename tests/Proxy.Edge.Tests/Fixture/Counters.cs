@@ -6,6 +6,9 @@ namespace Proxy.Edge.Tests.Fixture;
 /// <summary>Our own counters of one edge, by name and tags.</summary>
 internal sealed class Counters : IDisposable
 {
+    /// <summary>The histogram of the GenAI conventions.</summary>
+    public const string TokenUsage = "gen_ai.client.token.usage";
+
     private readonly MeterListener _listener = new();
     private readonly ConcurrentQueue<(string Name, long Count, KeyValuePair<string, object?>[] Tags)> _counted = new();
 
@@ -14,7 +17,7 @@ internal sealed class Counters : IDisposable
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             // Other edges of this process have factories of their own.
-            if (instrument.Name.StartsWith("continuity.", StringComparison.Ordinal) && instrument.Meter.Scope == ours)
+            if ((instrument.Name.StartsWith("continuity.", StringComparison.Ordinal) || instrument.Name == TokenUsage) && instrument.Meter.Scope == ours)
             {
                 listener.EnableMeasurementEvents(instrument);
             }
@@ -31,6 +34,9 @@ internal sealed class Counters : IDisposable
     /// <summary>Everything that was counted under a name, as text: <c>surface=websocket source=redis</c>.</summary>
     public IReadOnlyList<string> All(string name) =>
         [.. _counted.Where(one => one.Name == name).SelectMany(one => Enumerable.Repeat(string.Join(' ', one.Tags.Select(tag => $"{tag.Key}={tag.Value}")), (int)one.Count))];
+
+    /// <summary>What was measured under a name, value by value.</summary>
+    public IReadOnlyList<long> Values(string name) => [.. _counted.Where(one => one.Name == name).Select(one => one.Count)];
 
     public void Dispose() => _listener.Dispose();
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Proxy.Accounts.Contracts;
 using Proxy.Edge.Tests.Fixture;
 using Simulator.Scripts;
 
@@ -133,5 +134,21 @@ public sealed class CounterTests
         }
         var hash = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("resp_secret")))[..12];
         Assert.Contains(hash, log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_turn_that_upstream_never_saw_has_no_tokens_and_not_zero()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        edge.Accounts.Refuses(RefusalReason.AtCapacity);
+        using (await edge.PostAsync(RunningEdge.Body()))
+        {
+        }
+        Assert.Empty(edge.Counters.Values(Counters.TokenUsage));
+
+        edge.Accounts.OnAdmit = request => Task.FromResult<AdmissionResponse?>(edge.Accounts.Admit(request));
+        using var answer = await edge.PostAsync(RunningEdge.Body());
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        Assert.Equal(2, edge.Counters.Values(Counters.TokenUsage).Count(tokens => tokens > 0));
     }
 }
