@@ -163,6 +163,10 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     // True when the turn is to be sent once more; else the client has been told.
     private async Task<bool> RecoverAsync(SocketTurn turn, RecoverySignal signal, TurnDeadline deadline)
     {
+        if (await services.Events.TryEndPassedAsync(turn.Last, signal))
+        {
+            return false;
+        }
         var decision = await KeepAliveAsync(turn.Last, services.Recovery.HandleAsync(turn.Last, signal, deadline));
         switch (decision)
         {

@@ -183,6 +183,10 @@ internal sealed partial class HttpTurnRunner(
     // True when the turn is to be sent once more; else the client has been told.
     private async Task<bool> RecoverAsync(HttpAnswer answer, Turn turn, RecoverySignal signal, TurnDeadline deadline)
     {
+        if (await events.TryEndPassedAsync(turn, signal))
+        {
+            return false;
+        }
         var decision = await answer.KeepAliveAsync(recovery.HandleAsync(turn, signal, deadline));
         switch (decision)
         {

@@ -71,6 +71,7 @@ internal sealed class TurnDeadline : IDisposable
 internal sealed class AttemptDeadline : IDisposable
 {
     private static readonly TimeSpan LingerLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
     private readonly TurnDeadline _turn;
     private readonly TimeSpan _createdLimit;
@@ -78,6 +79,7 @@ internal sealed class AttemptDeadline : IDisposable
     private readonly CancellationTokenSource _silence;
     private readonly CancellationTokenSource _any;
     private volatile bool _isCreated;
+    private volatile bool _awaitsEnd;
 
     internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time)
     {
@@ -89,6 +91,12 @@ internal sealed class AttemptDeadline : IDisposable
     }
 
     public CancellationToken Token => _any.Token;
+
+    /// <summary>Of the whole turn.</summary>
+    public TimeSpan TimeLeft => _turn.TimeLeft;
+
+    /// <summary>True after <see cref="AwaitEnd"/>.</summary>
+    public bool AwaitsEnd => _awaitsEnd;
 
     /// <summary>The turn is being sent: its response has to be created in time.</summary>
     public void Sent() => _silence.CancelAfter(_createdLimit);
@@ -112,12 +120,19 @@ internal sealed class AttemptDeadline : IDisposable
         }
         try
         {
-            _silence.CancelAfter(_idleLimit);
+            _silence.CancelAfter(_awaitsEnd ? EndLimit : _idleLimit);
         }
         catch (ObjectDisposedException)
         {
             // The turn was stopped while an event of it was on its way.
         }
+    }
+
+    /// <summary>An error event has come: the response's end may follow, but soon.</summary>
+    public void AwaitEnd()
+    {
+        (_isCreated, _awaitsEnd) = (true, true);
+        Progress();
     }
 
     /// <summary>The response has ended: what may still follow gets a few seconds.</summary>
