@@ -16,7 +16,7 @@ internal sealed class HttpEvents(HttpAnswer answer, Turn turn, IHeaderDictionary
     /// <summary>Always true: that one client has left is no reason to end a socket that others use.</summary>
     public async Task<bool> SendAsync(EventHead head, ReadOnlyMemory<byte> json, CancellationToken cancellationToken)
     {
-        if (turn.Request.Stream ? !WireTypes.IsOfResponse(EventScanner.ReadType(json.Span)) : !head.IsTerminal)
+        if (turn.Request.Stream ? head.Kind == EventKind.Other && !WireTypes.IsOfResponse(EventScanner.ReadType(json.Span)) : !head.IsTerminal)
         {
             return true;
         }
