@@ -62,11 +62,11 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return hasEnded ? null : new RecoverySignal(SignalKind.Broken);
+            return turn.HasEnded ? null : new RecoverySignal(SignalKind.Broken);
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
-            return hasEnded ? null : new RecoverySignal(limits.Reason);
+            return turn.HasEnded ? null : new RecoverySignal(limits.Reason);
         }
         finally
         {
@@ -149,7 +149,6 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
             // What came before it must not wait for it.
             await answer.Body.FlushAsync(limits.Token);
             await events.EndAsync(turn, head, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
-            limits.Linger();
             hasEnded = true;
         }
         else if (!hasEnded)
@@ -161,6 +160,13 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
             events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
         }
         SseEvents.Pass(answer.Body, sseEvent);
+        if (head.IsTerminal)
+        {
+            // A large one takes as long as the client does.
+            limits.Progress();
+            await answer.Body.FlushAsync(limits.Token);
+            limits.Linger();
+        }
         return (hasEnded, null);
     }
 

@@ -205,6 +205,9 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>Takes note of an error of ours.</summary>
     public void Observe(ApiError error) => ErrorCode = error.Code;
 
+    /// <summary>True once it has ended, and is only to be told of.</summary>
+    public bool HasEnded => Volatile.Read(ref _hasEnded) == 1;
+
     /// <summary>True for the first caller only: a turn ends once.</summary>
     public bool TryEnd() => Interlocked.Exchange(ref _hasEnded, 1) == 0;
 }

@@ -80,6 +80,7 @@ internal sealed class AttemptDeadline : IDisposable
     private readonly CancellationTokenSource _any;
     private volatile bool _isCreated;
     private volatile bool _awaitsEnd;
+    private volatile bool _lingers;
 
     internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time)
     {
@@ -114,7 +115,7 @@ internal sealed class AttemptDeadline : IDisposable
     /// <summary>Upstream has shown itself; before the milestone that changes nothing.</summary>
     public void Progress()
     {
-        if (!_isCreated)
+        if (!_isCreated || _lingers)
         {
             return;
         }
@@ -135,8 +136,12 @@ internal sealed class AttemptDeadline : IDisposable
         Progress();
     }
 
-    /// <summary>The response has ended: what may still follow gets a few seconds.</summary>
-    public void Linger() => _silence.CancelAfter(LingerLimit);
+    /// <summary>The response has ended, and the client has it whole: what may still follow gets a few seconds, however lively it is.</summary>
+    public void Linger()
+    {
+        _lingers = true;
+        _silence.CancelAfter(LingerLimit);
+    }
 
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>
