@@ -174,7 +174,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
                 return true;
             case { Action: RecoveryAction.Surface }:
                 await services.Events.SurfaceAsync(turn.Last, signal.Error, signal.Error?.Status ?? StatusCodes.Status200OK);
-                await SendAsync(signal.Raw);
+                await SendAsync(ErrorEvents.WithStatus(signal.Raw));
                 return false;
             default:
                 await EndAsync(turn.Last, decision.Tell!);
