@@ -176,6 +176,10 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
                 await services.Events.SurfaceAsync(turn.Last, signal.Error, signal.Error?.Status ?? StatusCodes.Status200OK);
                 await SendAsync(ErrorEvents.WithStatus(signal.Raw));
                 return false;
+            case { Action: RecoveryAction.RunsOn }:
+                await services.Events.EndAsync(turn.Last, decision.Tell!);
+                await SendAsync(ErrorEvents.ErrorFrame(decision.Tell!, turn.Turn.Request.StreamId));
+                return false;
             default:
                 await EndAsync(turn.Last, decision.Tell!);
                 return false;

@@ -196,6 +196,9 @@ internal sealed partial class HttpTurnRunner(
                 await events.SurfaceAsync(turn, signal.Error, signal.Error!.Status ?? StatusCodes.Status200OK);
                 await answer.SurfaceAsync(signal.Error);
                 return false;
+            case { Action: RecoveryAction.RunsOn } when turn.Request.Stream:
+                await events.EndAsync(turn, decision.Tell!);
+                return false;
             default:
                 await EndAsync(answer, turn, decision.Tell!);
                 return false;

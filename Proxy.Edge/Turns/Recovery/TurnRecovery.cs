@@ -97,6 +97,7 @@ internal sealed partial class TurnRecovery(
         OnlyEncrypted: turn.Route.OnlyEncrypted,
         Phase: turn.IsSuccessor ? TurnPhase.Visible : turn.Phase,
         IsPrewarm: !turn.Request.Generate,
+        IsBackground: turn.Request.Background,
         IsAlone: signal.IsAlone,
         Replays: turn.Replays,
         TimeLeft: timeLeft,
