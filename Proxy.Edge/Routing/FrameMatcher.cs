@@ -4,8 +4,7 @@ namespace Proxy.Edge.Routing;
 
 /// <summary>A turn that waits for its response, or for its end, on an upstream socket.</summary>
 /// <param name="ResponseId">Null before <c>response.created</c>.</param>
-/// <param name="IsAbandoned">Nobody waits for it any more; upstream runs it still.</param>
-internal readonly record struct PendingTurn(string Lane, string? ResponseId, string? Anchor, bool IsAbandoned = false);
+internal readonly record struct PendingTurn(string Lane, string? ResponseId, string? Anchor);
 
 /// <summary>An event that begins or ends a response.</summary>
 /// <param name="Lane">The name it carries; null if it carries none, or the socket has no lanes.</param>
@@ -34,15 +33,6 @@ internal static class FrameMatcher
             _ => [],
         };
     }
-
-    /// <summary>
-    /// True for an error that means nobody by what it quotes, on a socket with one turn of which nothing was created: it can be nobody else's, and waiting for more
-    /// would be waiting in vain.
-    /// </summary>
-    public static bool CanOnlyBeOne(IReadOnlyList<PendingTurn> pending, LifecycleFrame frame) =>
-        frame.Kind is EventKind.Failed or EventKind.Error
-        && pending is [{ IsAbandoned: false, ResponseId: null } only]
-        && (frame.Lane is null || frame.Lane == only.Lane);
 
     private static IReadOnlyList<int> Created(IReadOnlyList<PendingTurn> pending, int? onLane) =>
         onLane is { } index && pending[index].ResponseId is null ? [index] : [];

@@ -40,18 +40,17 @@ internal sealed class SocketAttempts(string? onlyLane)
     /// <summary>The attempt on whose lane an event comes. Where there is only one lane the event need not be read.</summary>
     public SocketAttempt? OnLaneOf(ReadOnlySpan<byte> json) => _byLane.GetValueOrDefault(onlyLane ?? LaneIn(json) ?? Lane.Default);
 
-    /// <summary>The attempts whose response an event begins or ends, and whether that is only because it can be nobody else's.</summary>
-    public (IReadOnlyList<SocketAttempt> Meant, bool IsGuess) Match(EventKind kind, ReadOnlySpan<byte> json, in ResponseFacts facts)
+    /// <summary>The attempts whose response an event begins or ends.</summary>
+    public IReadOnlyList<SocketAttempt> Match(EventKind kind, ReadOnlySpan<byte> json, in ResponseFacts facts)
     {
         SocketAttempt[] attempts = [.. _byLane.Values];
         if (facts.Id is { } id && _over?.Contains(id) == true && !attempts.Any(attempt => attempt.ResponseId == id) && kind != EventKind.Created)
         {
-            return ([], false);
+            return [];
         }
-        var pending = attempts.Select(attempt => new PendingTurn(onlyLane is null ? attempt.Lane : Lane.Default, attempt.ResponseId, attempt.Turn.Request.PreviousResponseId, attempt.IsAbandoned)).ToArray();
-        var frame = new LifecycleFrame(kind, onlyLane is null ? LaneIn(json) : null, facts.Id, facts.Error);
-        var matches = FrameMatcher.Match(pending, frame);
-        return matches.Count == 0 && FrameMatcher.CanOnlyBeOne(pending, frame) ? (attempts, true) : ([.. matches.Select(index => attempts[index])], false);
+        var pending = attempts.Select(attempt => new PendingTurn(onlyLane is null ? attempt.Lane : Lane.Default, attempt.ResponseId, attempt.Turn.Request.PreviousResponseId)).ToArray();
+        var matches = FrameMatcher.Match(pending, new LifecycleFrame(kind, onlyLane is null ? LaneIn(json) : null, facts.Id, facts.Error));
+        return [.. matches.Select(index => attempts[index])];
     }
 
     /// <summary>The socket has ended, and with it all that was on it.</summary>

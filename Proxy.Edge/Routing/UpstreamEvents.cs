@@ -51,7 +51,7 @@ internal sealed class UpstreamEvents(
     private async Task<bool> RelayLifecycleAsync(EventHead head, PooledBody message, CancellationToken cancellationToken)
     {
         var facts = ResponseFactsReader.Read(message.Span);
-        var (matches, isGuess) = attempts.Match(head.Kind, message.Span, facts);
+        var matches = attempts.Match(head.Kind, message.Span, facts);
         if (matches.Count == 0)
         {
             // An idle client would take it for the answer to its next turn.
@@ -61,11 +61,6 @@ internal sealed class UpstreamEvents(
                 end.Retire();
             }
             return true;
-        }
-        if (isGuess)
-        {
-            // Should it have been wrong, what is still to come must not be the next turn's.
-            end.Retire();
         }
         if (head.Kind is EventKind.Failed or EventKind.Error)
         {
