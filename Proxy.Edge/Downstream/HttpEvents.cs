@@ -16,7 +16,7 @@ internal sealed class HttpEvents(HttpAnswer answer, Turn turn, IHeaderDictionary
     /// <summary>Always true: that one client has left is no reason to end a socket that others use.</summary>
     public async Task<bool> SendAsync(EventHead head, ReadOnlyMemory<byte> json, CancellationToken cancellationToken)
     {
-        if (turn.Request.Stream ? !WireTypes.IsOfResponse(EventScanner.ReadType(json.Span)) : !head.IsTerminal)
+        if (turn.Request.Stream ? head.Kind == EventKind.Other && !WireTypes.IsOfResponse(EventScanner.ReadType(json.Span)) : !head.IsTerminal)
         {
             return true;
         }
@@ -78,8 +78,7 @@ internal sealed class HttpEvents(HttpAnswer answer, Turn turn, IHeaderDictionary
             answer.Hold(StatusCodes.Status200OK, turn.Request.Stream ? SseEvents.Format(frame.Span) : response.ToArray(), isEvent: turn.Request.Stream);
             return;
         }
-        var status = error?.Status is >= 400 and < 600 and var told ? told : StatusCodes.Status502BadGateway;
-        answer.Hold(status, JsonSplices.Find(frame, "error") is { } inner ? [.. "{\"error\":"u8, .. inner.Span, (byte)'}'] : frame.ToArray(), isEvent: false);
+        answer.Hold((error ?? UpstreamError.Untold).HttpStatus, JsonSplices.Find(frame, "error") is { } inner ? [.. "{\"error\":"u8, .. inner.Span, (byte)'}'] : frame.ToArray(), isEvent: false);
     }
 
     private async Task WriteAsync(ReadOnlyMemory<byte> json)

@@ -13,5 +13,6 @@ internal interface IEventSink
 /// <summary>A client's own socket.</summary>
 internal sealed class SocketEvents(MessageSocket client) : IEventSink
 {
-    public Task<bool> SendAsync(EventHead head, ReadOnlyMemory<byte> json, CancellationToken cancellationToken) => client.SendAsync(json, cancellationToken);
+    public Task<bool> SendAsync(EventHead head, ReadOnlyMemory<byte> json, CancellationToken cancellationToken) =>
+        client.SendAsync(head.Kind == EventKind.Error ? ErrorEvents.WithStatus(json) : json, cancellationToken);
 }

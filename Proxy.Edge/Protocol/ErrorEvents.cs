@@ -56,6 +56,14 @@ internal static class ErrorEvents
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>
+    /// An error frame of upstream as clients can read it: one without a numeric <c>status</c> they ignore and wait for minutes. All else passes as it came.
+    /// <code>{"type":"error","error":{"code":"server_error"}}  ->  {"status":500,"type":"error","error":{"code":"server_error"}}</code>
+    /// </summary>
+    public static ReadOnlyMemory<byte> WithStatus(ReadOnlyMemory<byte> frame) => EventScanner.ReadHead(frame.Span).Kind == EventKind.Error
+        ? JsonSplices.WithNumber(frame, "status", (ResponseFactsReader.Read(frame.Span).Error ?? UpstreamError.Untold).HttpStatus)
+        : frame;
+
     /// <summary>A sign of life for clients that watch the connection.</summary>
     public static ReadOnlyMemory<byte> SseComment { get; } = ": keep-alive\n\n"u8.ToArray();
 

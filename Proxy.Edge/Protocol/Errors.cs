@@ -167,6 +167,10 @@ internal static class Errors
     public static ApiError SocketCut(int? closeCode) => new(Status502BadGateway, StreamIncomplete,
         closeCode is null ? "Upstream websocket closed before response.completed" : $"Upstream websocket closed before response.completed (close_code={closeCode})", ApiError.Server);
 
+    /// <summary>In a log row and, since a socket's turn has to end, in a frame; a stream just ends.</summary>
+    public static ApiError RunsOn { get; } = new(Status502BadGateway, StreamIncomplete,
+        "The stream has ended; the response runs on in the background. Go on with GET /v1/responses/{id}?stream=true&starting_after={sequence_number}.", ApiError.Server, ShouldRetry: false);
+
     /// <summary>Close code 1009: upstream takes no frame of this size.</summary>
     public static ApiError FrameTooLarge { get; } =
         new(Status400BadRequest, "payload_too_large", "The request is larger than upstream accepts in one WebSocket message. Send less input.", Param: "input");

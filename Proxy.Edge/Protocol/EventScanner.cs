@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Proxy.Edge.Protocol;
@@ -53,7 +54,7 @@ internal static class EventScanner
                 if (reader.ValueTextEquals("type"u8))
                 {
                     reader.Read();
-                    kind = reader.TokenType == JsonTokenType.String ? KindOf(ref reader) : EventKind.Other;
+                    kind = reader.TokenType == JsonTokenType.String ? KindOf(TypeAt(ref reader)) : EventKind.Other;
                 }
                 else if (reader.ValueTextEquals("sequence_number"u8))
                 {
@@ -84,7 +85,7 @@ internal static class EventScanner
         return new EventHead(kind ?? (hasError ? EventKind.Error : EventKind.Other), sequence);
     }
 
-    /// <summary>The type of an event as it is written; empty where there is none, or one that no event has: with escapes, or with line ends.</summary>
+    /// <summary>The type of an event; empty where there is none.</summary>
     public static ReadOnlySpan<byte> ReadType(ReadOnlySpan<byte> json)
     {
         try
@@ -96,7 +97,7 @@ internal static class EventScanner
                 if (reader.ValueTextEquals("type"u8))
                 {
                     reader.Read();
-                    return reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped ? reader.ValueSpan : default;
+                    return reader.TokenType == JsonTokenType.String ? TypeAt(ref reader) : default;
                 }
                 reader.Skip();
             }
@@ -162,16 +163,18 @@ internal static class EventScanner
     // The reader has two kinds of exceptions: one for what is no JSON, one for strings that are no Unicode.
     public static bool IsMalformed(Exception exception) => exception is JsonException or InvalidOperationException;
 
-    private static EventKind KindOf(ref Utf8JsonReader reader)
-    {
-        if (reader.ValueTextEquals(WireTypes.Created)) { return EventKind.Created; }
-        if (reader.ValueTextEquals(WireTypes.Completed)) { return EventKind.Completed; }
-        if (reader.ValueTextEquals(WireTypes.Incomplete)) { return EventKind.Incomplete; }
-        if (reader.ValueTextEquals(WireTypes.Failed)) { return EventKind.Failed; }
-        if (reader.ValueTextEquals(WireTypes.Error)) { return EventKind.Error; }
-        if (reader.ValueTextEquals(WireTypes.Metadata)) { return EventKind.Metadata; }
-        return !reader.HasValueSequence && reader.ValueSpan.EndsWith(WireTypes.DeltaSuffix) ? EventKind.Delta : EventKind.Other;
-    }
+    // JSON lets a type be written with escapes; nobody does, so only those cost memory.
+    private static ReadOnlySpan<byte> TypeAt(scoped ref Utf8JsonReader reader) => reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(reader.GetString()!) : reader.ValueSpan;
+
+    private static EventKind KindOf(ReadOnlySpan<byte> type) =>
+        type.SequenceEqual(WireTypes.Created) ? EventKind.Created
+        : type.SequenceEqual(WireTypes.Completed) ? EventKind.Completed
+        : type.SequenceEqual(WireTypes.Incomplete) ? EventKind.Incomplete
+        : type.SequenceEqual(WireTypes.Failed) ? EventKind.Failed
+        : type.SequenceEqual(WireTypes.Error) ? EventKind.Error
+        : type.SequenceEqual(WireTypes.Metadata) ? EventKind.Metadata
+        : type.EndsWith(WireTypes.DeltaSuffix) ? EventKind.Delta
+        : EventKind.Other;
 
     /// <summary>The value of the field at hand, if it is a string.</summary>
     public static string? ReadString(ref Utf8JsonReader reader)

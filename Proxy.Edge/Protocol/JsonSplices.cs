@@ -1,9 +1,12 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace Proxy.Edge.Protocol;
 
 /// <summary>
-/// The few things that may be taken out of a body on its way upstream. Whatever stays, stays as the bytes it was.
+/// The few things that may be taken out of a body on its way upstream, or be put into an event on its way down. Whatever stays, stays as the bytes it was.
 /// </summary>
 internal static class JsonSplices
 {
@@ -138,6 +141,41 @@ internal static class JsonSplices
             reader.Skip();
         }
         return isReasoning && isEncrypted;
+    }
+
+    /// <summary>
+    /// The object with a member in front, or text that is no object as it is:
+    /// <code>{"type":"error"}, "status":500  ->  {"status":500,"type":"error"}</code>
+    /// </summary>
+    public static byte[] Insert(ReadOnlySpan<byte> json, ReadOnlySpan<byte> member)
+    {
+        var brace = json.IndexOfAnyExcept(" \t\r\n"u8);
+        if (brace < 0 || json[brace] != '{')
+        {
+            return json.ToArray();
+        }
+        var rest = json[(brace + 1)..];
+        var isEmpty = rest.TrimStart(" \t\r\n"u8).StartsWith("}"u8);
+        return [.. json[..(brace + 1)], .. member, .. isEmpty ? ""u8 : ","u8, .. rest];
+    }
+
+    /// <summary>
+    /// The object with a number for the value of a field, which is put in front where there is none; unchanged where it is a number already:
+    /// <code>{"type":"error","status":"429"}, status, 429  ->  {"type":"error","status":429}</code>
+    /// </summary>
+    public static ReadOnlyMemory<byte> WithNumber(ReadOnlyMemory<byte> json, string field, int number)
+    {
+        var digits = Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture));
+        if (Find(json, field) is not { } value)
+        {
+            return Insert(json.Span, [.. "\""u8, .. Encoding.ASCII.GetBytes(field), .. "\":"u8, .. digits]);
+        }
+        if (Utf8Parser.TryParse(value.Span, out int _, out var read) && read == value.Length)
+        {
+            return json;
+        }
+        json.Span.Overlaps(value.Span, out var start);
+        return (byte[])[.. json.Span[..start], .. digits, .. json.Span[(start + value.Length)..]];
     }
 
     // With the field goes one comma: the one in front of it, or, where it is the first, the one behind it.

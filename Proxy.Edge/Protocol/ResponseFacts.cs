@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
@@ -81,7 +82,7 @@ internal static class ResponseFactsReader
         }
     }
 
-    // "status":"completed" of a response, "status":429 of a frame.
+    // "status":"completed" of a response, "status":429 of a frame, "status":"429" of one by somebody else.
     private static void ReadStatus(ref Utf8JsonReader reader, ref Facts facts)
     {
         reader.Read();
@@ -92,6 +93,7 @@ internal static class ResponseFactsReader
         else if (reader.TokenType == JsonTokenType.String)
         {
             facts.Status = reader.GetString();
+            facts.ErrorStatus = int.TryParse(facts.Status, CultureInfo.InvariantCulture, out var text) ? text : facts.ErrorStatus;
         }
         else
         {

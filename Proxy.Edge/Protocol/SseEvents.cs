@@ -18,7 +18,8 @@ internal static class SseEvents
     public static void Write(IBufferWriter<byte> to, ReadOnlySpan<byte> json)
     {
         var type = EventScanner.ReadType(json);
-        if (!type.IsEmpty)
+        // A line end in it would be one of the event's.
+        if (!type.IsEmpty && type.IndexOfAnyInRange((byte)0, (byte)'\x1f') < 0)
         {
             to.Write("event: "u8);
             to.Write(type);

@@ -62,6 +62,25 @@ internal sealed partial record UpstreamError(
         _ => "upstream_error",
     };
 
+    /// <summary>Its status: as told, or else what the API answers errors of its kind, code or type with.</summary>
+    public int HttpStatus => Status is >= 400 and < 600 and var told ? told : Kind switch
+    {
+        UpstreamErrorKind.Quota => StatusCodes.Status429TooManyRequests,
+        UpstreamErrorKind.Overload => StatusCodes.Status503ServiceUnavailable,
+        UpstreamErrorKind.Authentication => StatusCodes.Status401Unauthorized,
+        UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.ForeignEncryption => StatusCodes.Status400BadRequest,
+        _ => (Code, Type) switch
+        {
+            ("server_error" or "internal_error" or "api_error", _) or (_, "server_error" or "api_error") => StatusCodes.Status500InternalServerError,
+            (_, "rate_limit_error" or "tokens" or "requests") => StatusCodes.Status429TooManyRequests,
+            (_, "authentication_error") => StatusCodes.Status401Unauthorized,
+            (_, "permission_error") => StatusCodes.Status403Forbidden,
+            ("model_not_found" or "not_found", _) or (_, "not_found_error") => StatusCodes.Status404NotFound,
+            (_, "invalid_request_error") or ("invalid_request_error" or "context_length_exceeded" or "invalid_prompt" or "cyber_policy" or "bio_policy", _) => StatusCodes.Status400BadRequest,
+            _ => StatusCodes.Status502BadGateway,
+        },
+    };
+
     /// <summary>The same error with what the headers of its answer say.</summary>
     public UpstreamError With(int status, TimeSpan? retryAfter) =>
         this with { Kind = KindOf(Status ?? status, Code, Type, Message ?? "", Param), Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter };

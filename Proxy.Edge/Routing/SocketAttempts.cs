@@ -10,6 +10,7 @@ internal sealed class SocketAttempts(string? onlyLane)
 {
     private readonly ConcurrentDictionary<string, SocketAttempt> _byLane = new(StringComparer.Ordinal);
     private volatile bool _hasNamedLanes;
+    private LocalIds? _over;
 
     public bool IsEmpty => _byLane.IsEmpty;
 
@@ -24,6 +25,15 @@ internal sealed class SocketAttempts(string? onlyLane)
 
     public void Remove(SocketAttempt attempt) => _byLane.TryRemove(new KeyValuePair<string, SocketAttempt>(attempt.Lane, attempt));
 
+    /// <summary>A response is over without its terminal event: should that still come, it is not the next turn's.</summary>
+    public void Forget(string? responseId)
+    {
+        if (responseId is not null)
+        {
+            LazyInitializer.EnsureInitialized(ref _over, static () => new LocalIds()).Add(responseId);
+        }
+    }
+
     /// <summary>True if nobody waits for any other.</summary>
     public bool IsAlone(SocketAttempt attempt) => _byLane.Values.All(other => ReferenceEquals(other, attempt) || other.IsAbandoned);
 
@@ -34,6 +44,10 @@ internal sealed class SocketAttempts(string? onlyLane)
     public IReadOnlyList<SocketAttempt> Match(EventKind kind, ReadOnlySpan<byte> json, in ResponseFacts facts)
     {
         SocketAttempt[] attempts = [.. _byLane.Values];
+        if (facts.Id is { } id && _over?.Contains(id) == true && !attempts.Any(attempt => attempt.ResponseId == id) && kind != EventKind.Created)
+        {
+            return [];
+        }
         var pending = attempts.Select(attempt => new PendingTurn(onlyLane is null ? attempt.Lane : Lane.Default, attempt.ResponseId, attempt.Turn.Request.PreviousResponseId)).ToArray();
         var matches = FrameMatcher.Match(pending, new LifecycleFrame(kind, onlyLane is null ? LaneIn(json) : null, facts.Id, facts.Error));
         return [.. matches.Select(index => attempts[index])];

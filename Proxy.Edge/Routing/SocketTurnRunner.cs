@@ -163,6 +163,10 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     // True when the turn is to be sent once more; else the client has been told.
     private async Task<bool> RecoverAsync(SocketTurn turn, RecoverySignal signal, TurnDeadline deadline)
     {
+        if (await services.Events.TryEndPassedAsync(turn.Last, signal))
+        {
+            return false;
+        }
         var decision = await KeepAliveAsync(turn.Last, services.Recovery.HandleAsync(turn.Last, signal, deadline));
         switch (decision)
         {
@@ -170,7 +174,11 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
                 return true;
             case { Action: RecoveryAction.Surface }:
                 await services.Events.SurfaceAsync(turn.Last, signal.Error, signal.Error?.Status ?? StatusCodes.Status200OK);
-                await SendAsync(signal.Raw);
+                await SendAsync(ErrorEvents.WithStatus(signal.Raw));
+                return false;
+            case { Action: RecoveryAction.RunsOn }:
+                await services.Events.EndAsync(turn.Last, decision.Tell!);
+                await SendAsync(ErrorEvents.ErrorFrame(decision.Tell!, turn.Turn.Request.StreamId));
                 return false;
             default:
                 await EndAsync(turn.Last, decision.Tell!);

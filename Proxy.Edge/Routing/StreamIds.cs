@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Proxy.Edge.Protocol;
 
 namespace Proxy.Edge.Routing;
@@ -23,17 +24,6 @@ internal static class StreamIds
     /// The event with a <c>stream_id</c> in front:
     /// <code>{"type":"response.created",...}  ->  {"stream_id":"a","type":"response.created",...}</code>
     /// </summary>
-    public static byte[] Insert(ReadOnlySpan<byte> json, string streamId)
-    {
-        var brace = json.IndexOfAnyExcept(" \t\r\n"u8);
-        if (brace < 0 || json[brace] != '{')
-        {
-            return json.ToArray();
-        }
-        var rest = json[(brace + 1)..];
-        var isEmpty = rest.TrimStart(" \t\r\n"u8).StartsWith("}"u8);
-        // A valid name needs no escaping.
-        var field = System.Text.Encoding.ASCII.GetBytes(isEmpty ? $"{{\"stream_id\":\"{streamId}\"" : $"{{\"stream_id\":\"{streamId}\",");
-        return [.. json[..brace], .. field, .. rest];
-    }
+    // A valid name needs no escaping.
+    public static byte[] Insert(ReadOnlySpan<byte> json, string streamId) => JsonSplices.Insert(json, Encoding.ASCII.GetBytes($"\"stream_id\":\"{streamId}\""));
 }

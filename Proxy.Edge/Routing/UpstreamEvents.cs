@@ -66,7 +66,14 @@ internal sealed class UpstreamEvents(
         {
             foreach (var attempt in matches)
             {
-                Fail(attempt, facts, message);
+                if (!TryPass(attempt, head, facts))
+                {
+                    Fail(attempt, facts, message);
+                }
+                else if (!await attempt.Client.SendAsync(head, EventOf(message), cancellationToken))
+                {
+                    return false;
+                }
             }
             return true;
         }
@@ -131,17 +138,31 @@ internal sealed class UpstreamEvents(
         }
     }
 
+    // An error event of a response that has begun: its end may follow.
+    private bool TryPass(SocketAttempt attempt, EventHead head, ResponseFacts facts)
+    {
+        if (head.Kind != EventKind.Error || attempt.IsAbandoned || !services.Recovery.TryPass(attempt.Turn, RejectionOf(facts), attempt.Deadline))
+        {
+            return false;
+        }
+        services.Events.Relay(attempt.Turn, head, default);
+        return true;
+    }
+
     private void Fail(SocketAttempt attempt, ResponseFacts facts, PooledBody message)
     {
         var isAlone = attempts.IsAlone(attempt);
+        attempts.Forget(attempt.ResponseId ?? facts.Id);
         end.Remove(attempt);
         if (attempt.TryFinish())
         {
-            attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold, IsAlone: isAlone) { Raw = EventOf(message).ToArray(), Facts = facts });
+            attempt.TryEnd(RejectionOf(facts) with { IsAlone = isAlone, Raw = EventOf(message).ToArray() });
             return;
         }
         attempt.TryEnd(null);
     }
+
+    private static RecoverySignal RejectionOf(ResponseFacts facts) => new(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
 
     private ReadOnlyMemory<byte> EventOf(PooledBody message) => lane is { Length: > 0 } ? StreamIds.Insert(message.Span, lane) : message.Memory;
 }

@@ -70,6 +70,13 @@ internal sealed class UpstreamLink
             // There is only one way to stop what runs on a socket: to cut it. Where others run on it, what still comes of the one is dropped, and
             // the socket ends with the last of the others.
             var isAlone = _attempts.IsAlone(attempt);
+            if (attempt.Deadline is { AwaitsEnd: true, Reason: SignalKind.Idle } && attempt.TryFinish())
+            {
+                // After its error event nothing has come: that was its end, and the socket lives on.
+                _attempts.Forget(attempt.ResponseId);
+                _end.Remove(attempt);
+                return new RecoverySignal(SignalKind.Idle, IsAlone: isAlone);
+            }
             if (!attempt.TryAbandon(out var wasCreated))
             {
                 // It has ended just now, and its end is on its way.

@@ -85,7 +85,7 @@ internal sealed class SessionTurns(
         {
             socket.Link.Cut(new RecoverySignal(SignalKind.ClientLeft));
         }
-        journal.End(turn, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
+        journal.End(turn, turn.PassedError is null ? TurnStatus.Cancelled : TurnStatus.Failed, StatusCodes.Status499ClientClosedRequest);
         journal.Release(turn);
         sockets.Leave(session, socket, drain.Noticed.IsCancellationRequested);
         Leave(session);

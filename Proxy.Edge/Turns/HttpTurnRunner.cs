@@ -183,6 +183,10 @@ internal sealed partial class HttpTurnRunner(
     // True when the turn is to be sent once more; else the client has been told.
     private async Task<bool> RecoverAsync(HttpAnswer answer, Turn turn, RecoverySignal signal, TurnDeadline deadline)
     {
+        if (await events.TryEndPassedAsync(turn, signal))
+        {
+            return false;
+        }
         var decision = await answer.KeepAliveAsync(recovery.HandleAsync(turn, signal, deadline));
         switch (decision)
         {
@@ -191,6 +195,9 @@ internal sealed partial class HttpTurnRunner(
             case { Action: RecoveryAction.Surface }:
                 await events.SurfaceAsync(turn, signal.Error, signal.Error!.Status ?? StatusCodes.Status200OK);
                 await answer.SurfaceAsync(signal.Error);
+                return false;
+            case { Action: RecoveryAction.RunsOn } when turn.Request.Stream:
+                await events.EndAsync(turn, decision.Tell!);
                 return false;
             default:
                 await EndAsync(answer, turn, decision.Tell!);

@@ -9,9 +9,10 @@ namespace Proxy.Edge.Turns;
 
 /// <summary>
 /// Relays events as the bytes they came in. Each is scanned once; what has come in one read leaves in one flush. The terminal event
-/// waits until the turn is published and journaled; an error in its place is only held, and ends the stream.
+/// waits until the turn is published and journaled; a failure in its place is only held, and ends the stream. An error event within a response that has begun
+/// passes, if it is the client's to read, and so does what follows.
 /// </summary>
-internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
+internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOptions<EdgeOptions> options)
 {
     /// <summary>Null when the response's terminal event was relayed; else what happened instead.</summary>
     public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, AttemptDeadline limits)
@@ -27,7 +28,10 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
                 var reading = upstream.ReadAsync(limits.Token);
                 var read = reading.IsCompleted || turn.HasBegun ? await reading : await answer.KeepAliveAsync(reading.AsTask());
                 var buffer = read.Buffer;
-                limits.Progress();
+                if (!limits.AwaitsEnd)
+                {
+                    limits.Progress();
+                }
                 while (splitter.TryReadEvent(ref buffer, out var sseEvent))
                 {
                     if (hasEnded || Passes(answer, turn, sseEvent, limits))
@@ -58,11 +62,11 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return hasEnded ? null : new RecoverySignal(SignalKind.Broken);
+            return turn.HasEnded ? null : new RecoverySignal(SignalKind.Broken);
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
-            return hasEnded ? null : new RecoverySignal(limits.Reason);
+            return turn.HasEnded ? null : new RecoverySignal(limits.Reason);
         }
         finally
         {
@@ -83,14 +87,14 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         }
         if (!rest.IsEmpty)
         {
-            (_, var signal) = await RelayAsync(answer, turn, response, rest, hasEnded, limits);
+            (hasEnded, var signal) = await RelayAsync(answer, turn, response, rest, hasEnded, limits);
             if (signal is not null)
             {
                 return signal;
             }
         }
         await answer.Body.FlushAsync(limits.Token);
-        return null;
+        return hasEnded ? null : new RecoverySignal(SignalKind.Broken);
     }
 
     // Nearly all events only pass: those cost no task and no memory.
@@ -105,6 +109,10 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         {
             limits.Created();
         }
+        if (limits.AwaitsEnd && head != default)
+        {
+            limits.Progress();
+        }
         events.Relay(turn, head, default);
         return true;
     }
@@ -115,7 +123,15 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
         var head = hasEnded ? default : EventScanner.ReadHead(SseSplitter.DataOf(sseEvent));
         if (head.Kind is EventKind.Failed or EventKind.Error)
         {
-            return (false, Hold(answer, response, sseEvent));
+            var rejection = RejectionIn(sseEvent);
+            if (head.Kind == EventKind.Error && recovery.TryPass(turn, rejection, limits))
+            {
+                events.Relay(turn, head, default);
+                SseEvents.Pass(answer.Body, sseEvent);
+                return (false, null);
+            }
+            answer.Hold(response, sseEvent.ToArray(), isEvent: true);
+            return (false, rejection);
         }
         if (head is { Kind: EventKind.Created } && turn.WasCreatedBefore)
         {
@@ -133,7 +149,6 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
             // What came before it must not wait for it.
             await answer.Body.FlushAsync(limits.Token);
             await events.EndAsync(turn, head, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
-            limits.Linger();
             hasEnded = true;
         }
         else if (!hasEnded)
@@ -145,12 +160,18 @@ internal sealed class SseRelay(TurnEvents events, IOptions<EdgeOptions> options)
             events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
         }
         SseEvents.Pass(answer.Body, sseEvent);
+        if (head.IsTerminal)
+        {
+            // A large one takes as long as the client does.
+            limits.Progress();
+            await answer.Body.FlushAsync(limits.Token);
+            limits.Linger();
+        }
         return (hasEnded, null);
     }
 
-    private static RecoverySignal Hold(HttpAnswer answer, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent)
+    private static RecoverySignal RejectionIn(ReadOnlySequence<byte> sseEvent)
     {
-        answer.Hold(response, sseEvent.ToArray(), isEvent: true);
         var facts = ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent));
         return new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
     }

@@ -137,6 +137,9 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>True once its client has left and its session drains it: who drains it ends it.</summary>
     public bool IsDrained { get; set; }
 
+    /// <summary>The error event that the client has read while the response's end was still to come; it is the turn's end if nothing else comes.</summary>
+    public UpstreamError? PassedError { get; set; }
+
     /// <summary>True once upstream has refused it in so many words.</summary>
     public bool WasRejected { get; set; }
 
@@ -185,7 +188,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         Phase = head.Kind switch
         {
             EventKind.Created => Phase < TurnPhase.Created ? TurnPhase.Created : Phase,
-            EventKind.Delta or EventKind.Completed or EventKind.Incomplete or EventKind.Failed => TurnPhase.Visible,
+            EventKind.Delta or EventKind.Completed or EventKind.Incomplete or EventKind.Failed or EventKind.Error => TurnPhase.Visible,
             // Telemetry and keep-alives are not of the response; but after a numbered one a new response would count backwards.
             _ => head.SequenceNumber is { } sequence && (sequence > 0 || Phase < TurnPhase.Created) ? TurnPhase.Visible : Phase,
         };
@@ -201,6 +204,9 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
 
     /// <summary>Takes note of an error of ours.</summary>
     public void Observe(ApiError error) => ErrorCode = error.Code;
+
+    /// <summary>True once it has ended, and is only to be told of.</summary>
+    public bool HasEnded => Volatile.Read(ref _hasEnded) == 1;
 
     /// <summary>True for the first caller only: a turn ends once.</summary>
     public bool TryEnd() => Interlocked.Exchange(ref _hasEnded, 1) == 0;

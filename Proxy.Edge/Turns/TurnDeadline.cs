@@ -71,6 +71,7 @@ internal sealed class TurnDeadline : IDisposable
 internal sealed class AttemptDeadline : IDisposable
 {
     private static readonly TimeSpan LingerLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
     private readonly TurnDeadline _turn;
     private readonly TimeSpan _createdLimit;
@@ -78,6 +79,8 @@ internal sealed class AttemptDeadline : IDisposable
     private readonly CancellationTokenSource _silence;
     private readonly CancellationTokenSource _any;
     private volatile bool _isCreated;
+    private volatile bool _awaitsEnd;
+    private volatile bool _lingers;
 
     internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time)
     {
@@ -89,6 +92,12 @@ internal sealed class AttemptDeadline : IDisposable
     }
 
     public CancellationToken Token => _any.Token;
+
+    /// <summary>Of the whole turn.</summary>
+    public TimeSpan TimeLeft => _turn.TimeLeft;
+
+    /// <summary>True after <see cref="AwaitEnd"/>.</summary>
+    public bool AwaitsEnd => _awaitsEnd;
 
     /// <summary>The turn is being sent: its response has to be created in time.</summary>
     public void Sent() => _silence.CancelAfter(_createdLimit);
@@ -106,13 +115,13 @@ internal sealed class AttemptDeadline : IDisposable
     /// <summary>Upstream has shown itself; before the milestone that changes nothing.</summary>
     public void Progress()
     {
-        if (!_isCreated)
+        if (!_isCreated || _lingers)
         {
             return;
         }
         try
         {
-            _silence.CancelAfter(_idleLimit);
+            _silence.CancelAfter(_awaitsEnd ? EndLimit : _idleLimit);
         }
         catch (ObjectDisposedException)
         {
@@ -120,8 +129,19 @@ internal sealed class AttemptDeadline : IDisposable
         }
     }
 
-    /// <summary>The response has ended: what may still follow gets a few seconds.</summary>
-    public void Linger() => _silence.CancelAfter(LingerLimit);
+    /// <summary>An error event has come: the response's end may follow, but soon.</summary>
+    public void AwaitEnd()
+    {
+        (_isCreated, _awaitsEnd) = (true, true);
+        Progress();
+    }
+
+    /// <summary>The response has ended, and the client has it whole: what may still follow gets a few seconds, however lively it is.</summary>
+    public void Linger()
+    {
+        _lingers = true;
+        _silence.CancelAfter(LingerLimit);
+    }
 
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>

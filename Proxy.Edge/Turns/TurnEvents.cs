@@ -4,6 +4,7 @@ using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns.Recovery;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
@@ -78,6 +79,17 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         turn.Observe(new ResponseFacts(null, null, null, error));
         await publications.WaitAsync(turn, _publicationWait);
         journal.End(turn, turn.WasSent ? TurnStatus.Failed : TurnStatus.Refused, httpStatus);
+    }
+
+    /// <summary>Ends a turn by the error event that its client has read already, unless upstream has rejected it once more; false where there was none.</summary>
+    public async Task<bool> TryEndPassedAsync(Turn turn, RecoverySignal signal)
+    {
+        if (turn.PassedError is not { } passed || signal.Kind == SignalKind.Rejected)
+        {
+            return false;
+        }
+        await SurfaceAsync(turn, passed, passed.Status ?? StatusCodes.Status200OK);
+        return true;
     }
 
     /// <summary>Ends a turn by an error of ours, or because the client left.</summary>

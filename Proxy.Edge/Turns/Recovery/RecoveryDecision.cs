@@ -29,6 +29,9 @@ internal enum RecoveryAction
     /// <summary>Sent once more without the reasoning that its account cannot read.</summary>
     DropReasoning,
 
+    /// <summary>The client's stream ends, and its response does not: the client goes on from the last event it has.</summary>
+    RunsOn,
+
     /// <summary>Nobody is there to be told.</summary>
     Abandon,
 }

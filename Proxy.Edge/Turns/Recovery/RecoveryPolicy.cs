@@ -14,7 +14,16 @@ internal static class RecoveryPolicy
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(20);
 
     /// <param name="now">For reset times that upstream tells as a duration.</param>
-    public static RecoveryDecision Decide(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now) => signal.Kind switch
+    public static RecoveryDecision Decide(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now)
+    {
+        var decision = DecideForeground(facts, signal, settings, now);
+        // Rule 11a: a response in the background has no end of ours.
+        return facts is { IsBackground: true, Phase: >= TurnPhase.Created } && decision is { Action: RecoveryAction.Answer or RecoveryAction.Mask or RecoveryAction.Canonical }
+            ? new RecoveryDecision(RecoveryAction.RunsOn, $"{decision.Reason}_runs_on", Errors.RunsOn)
+            : decision;
+    }
+
+    private static RecoveryDecision DecideForeground(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now) => signal.Kind switch
     {
         SignalKind.Rejected => Rejected(facts, signal.Error!, settings, now),
         SignalKind.Unreachable => Unreachable(facts, signal.Error),
@@ -32,6 +41,8 @@ internal static class RecoveryPolicy
         SignalKind.Deadline => Answer("deadline", Errors.UpstreamTimeout),
         SignalKind.EventTooLarge => Answer("event_too_large", Errors.EventTooLarge),
         SignalKind.LeaseLost => Answer("lease_lost", Errors.LeaseLost),
+        // Sent again it would be a second one, beside the first.
+        SignalKind.Draining when facts is { IsBackground: true, Phase: TurnPhase.Sent } => Answer("draining", Errors.UpstreamFailedAfterSend),
         SignalKind.Draining => Answer("draining", Errors.ShuttingDown),
         SignalKind.SpoolFull => Answer("spool_full", Errors.SpoolFull),
         SignalKind.ClientLeft => new RecoveryDecision(RecoveryAction.Abandon, "client_left", Errors.ClientLeft),

@@ -45,6 +45,7 @@ internal enum TurnPhase
 /// <param name="CredentialRefreshed">Its account's credential was read anew and is the refused one.</param>
 /// <param name="RejectedBefore">This key was told within the last minutes that this anchor does not work.</param>
 /// <param name="TimeLeft">Until its deadline.</param>
+/// <param name="IsBackground">Upstream runs it whether or not anybody follows its events.</param>
 /// <param name="OnSession">The client speaks HTTP, and the socket is a session's; or one was on which its anchor lived.</param>
 internal readonly record struct TurnFacts(
     bool OverWebSocket = false,
@@ -62,7 +63,8 @@ internal readonly record struct TurnFacts(
     bool RejectedBefore = false,
     TimeSpan TimeLeft = default,
     string? Model = null,
-    bool OnSession = false)
+    bool OnSession = false,
+    bool IsBackground = false)
 {
     /// <summary>True if running it twice would fork or double what it continues.</summary>
     public bool IsFollowUp => Anchor != Anchor.None || NamesConversation;

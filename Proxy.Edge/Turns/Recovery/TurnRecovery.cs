@@ -21,17 +21,14 @@ internal sealed partial class TurnRecovery(
     {
         if (signal.Kind == SignalKind.Rejected)
         {
-            turn.WasRejected = true;
-            // A foreign id is not the turn's.
-            turn.Observe(turn.ResponseId is null ? signal.Facts : signal.Facts with { Id = null });
-            marks.Note(turn, signal.Error);
+            NoteRejection(turn, signal);
         }
         else if (deadline.Token.IsCancellationRequested)
         {
             // What breaks when a turn is stopped breaks in many ways; there is one reason for them all.
             signal = new RecoverySignal(deadline.Reason);
         }
-        var facts = FactsOf(turn, signal, deadline);
+        var facts = FactsOf(turn, signal, deadline.TimeLeft);
         RecoveryDecision decision;
         try
         {
@@ -64,9 +61,32 @@ internal sealed partial class TurnRecovery(
         return decision;
     }
 
+    /// <summary>
+    /// True if an error event of a response that has begun is the client's to read: it then passes, and the response's own end may follow. Agents read only that one.
+    /// </summary>
+    public bool TryPass(Turn turn, RecoverySignal signal, AttemptDeadline limits)
+    {
+        if (turn is not { HasBegun: true, Request.Stream: true } || Decide(FactsOf(turn, signal, limits.TimeLeft), signal) is not { Action: RecoveryAction.Surface } decision)
+        {
+            return false;
+        }
+        NoteRejection(turn, signal);
+        (turn.PassedError, turn.Reason) = (signal.Error, decision.Reason);
+        limits.AwaitEnd();
+        return true;
+    }
+
+    private void NoteRejection(Turn turn, RecoverySignal signal)
+    {
+        turn.WasRejected = true;
+        // A foreign id is not the turn's.
+        turn.Observe(turn.ResponseId is null ? signal.Facts : signal.Facts with { Id = null });
+        marks.Note(turn, signal.Error);
+    }
+
     private RecoveryDecision Decide(in TurnFacts facts, RecoverySignal signal) => RecoveryPolicy.Decide(facts, signal, _settings, time.GetUtcNow());
 
-    private static TurnFacts FactsOf(Turn turn, RecoverySignal signal, TurnDeadline deadline) => new(
+    private static TurnFacts FactsOf(Turn turn, RecoverySignal signal, TimeSpan timeLeft) => new(
         OverWebSocket: turn.Surface is Surfaces.WebSocket or Surfaces.HttpSession,
         OnSession: turn.Session is not null,
         IsNativeCodex: turn.IsCodex,
@@ -77,9 +97,10 @@ internal sealed partial class TurnRecovery(
         OnlyEncrypted: turn.Route.OnlyEncrypted,
         Phase: turn.IsSuccessor ? TurnPhase.Visible : turn.Phase,
         IsPrewarm: !turn.Request.Generate,
+        IsBackground: turn.Request.Background,
         IsAlone: signal.IsAlone,
         Replays: turn.Replays,
-        TimeLeft: deadline.TimeLeft,
+        TimeLeft: timeLeft,
         Model: turn.Request.Model);
 
     private async Task<bool> TryRefreshAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)

@@ -26,11 +26,12 @@ public sealed class RecoveryPolicyPropertyTests
         from rejectedBefore in Gen.Bool
         from left in OneOf(0, 100, 1_000, 60_000)
         from onSession in Gen.Bool
+        from isBackground in Gen.Bool
         select new TurnFacts(
             overWebSocket, isCodex, anchor,
             anchor != Anchor.None ? new OwnedId(OwnedKinds.Response, "resp_1") : namesConversation ? new OwnedId(OwnedKinds.Conversation, "conv_1") : null,
             hasDomain, namesConversation, onlyEncrypted && anchor == Anchor.None && !namesConversation, phase, isPrewarm, isAlone, replays, refreshed, rejectedBefore,
-            TimeSpan.FromMilliseconds(left), "gpt-5.6", onSession);
+            TimeSpan.FromMilliseconds(left), "gpt-5.6", onSession, isBackground);
 
     private static readonly Gen<UpstreamError?> Error = Gen.Select(
         OneOf<int?>(null, 400, 401, 404, 429, 500, 503),
@@ -103,6 +104,10 @@ public sealed class RecoveryPolicyPropertyTests
         !decision.IsReplay || (facts.TimeLeft > TimeSpan.Zero && decision.Wait < facts.TimeLeft));
 
     [Fact]
+    public void A_background_response_has_no_end_of_ours() => Holds((facts, _, _, decision) =>
+        facts is not { IsBackground: true, Phase: >= TurnPhase.Created } || decision.IsReplay || decision.Action is RecoveryAction.Surface or RecoveryAction.RunsOn or RecoveryAction.Abandon);
+
+    [Fact]
     public void A_refused_credential_is_never_shown_to_a_client() => Holds((_, signal, _, decision) =>
         signal is not { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Authentication } || decision.Action != RecoveryAction.Surface);
 
@@ -112,7 +117,7 @@ public sealed class RecoveryPolicyPropertyTests
 
     [Fact]
     public void A_masked_contract_masks_and_a_canonical_one_does_not() => Holds((facts, signal, settings, decision) =>
-        signal is not { Kind: SignalKind.AnchorGone } || facts.Anchor == Anchor.None || settings.NotFoundContract switch
+        signal is not { Kind: SignalKind.AnchorGone } || facts.Anchor == Anchor.None || facts.IsBackground || settings.NotFoundContract switch
         {
             NotFoundContract.Masked => decision.Action == RecoveryAction.Mask,
             NotFoundContract.Canonical => decision.Action == RecoveryAction.Canonical,

@@ -30,6 +30,7 @@ internal static class RecoveryTable
         ("prewarm created", Socket with { IsPrewarm = true, Phase = TurnPhase.Created }),
         ("created", Socket with { Phase = TurnPhase.Created }),
         ("created, stored", Stored with { Phase = TurnPhase.Created }),
+        ("background created", Socket with { OverWebSocket = false, IsBackground = true, Phase = TurnPhase.Created }),
         ("HTTP new", Socket with { OverWebSocket = false }),
         ("HTTP stored", Stored with { OverWebSocket = false }),
     ];
@@ -65,6 +66,7 @@ internal static class RecoveryTable
         ("all accounts cool down", Refused(RefusalReason.AllCooling, 3600)),
         ("quota, and no other account", Refused(RefusalReason.NoOther) with { First = Rejected("usage_limit_reached", 429, 3600) }),
         ("owner could not be looked up", new RecoverySignal(SignalKind.LookupFailed)),
+        ("the edge stops", new RecoverySignal(SignalKind.Draining)),
         ("client left", new RecoverySignal(SignalKind.ClientLeft)),
     ];
 
@@ -99,6 +101,7 @@ internal static class RecoveryTable
             RecoveryAction.ReplayElsewhere => "again elsewhere",
             RecoveryAction.RefreshCredential => "again, new credential",
             RecoveryAction.DropReasoning => "again, without reasoning",
+            RecoveryAction.RunsOn => "runs on",
             RecoveryAction.Abandon => "-",
             _ => throw new InvalidOperationException($"No word for {decision.Action}."),
         };
