@@ -21,9 +21,8 @@ internal static class StreamIds
     public static byte[] Strip(ReadOnlySpan<byte> frame) => JsonSplices.DropField(frame, "stream_id");
 
     /// <summary>
-    /// The event with a <c>stream_id</c> in front:
+    /// The event with a <c>stream_id</c> in front; a valid one needs no escaping:
     /// <code>{"type":"response.created",...}  ->  {"stream_id":"a","type":"response.created",...}</code>
     /// </summary>
-    // A valid name needs no escaping.
     public static byte[] Insert(ReadOnlySpan<byte> json, string streamId) => JsonSplices.Insert(json, Encoding.ASCII.GetBytes($"\"stream_id\":\"{streamId}\""));
 }

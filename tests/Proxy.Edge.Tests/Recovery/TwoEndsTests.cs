@@ -8,16 +8,16 @@ namespace Proxy.Edge.Tests.Recovery;
 /// <summary>Upstream may end a response twice: by an <c>error</c> event and then by <c>response.failed</c>, of which agents read the second only.</summary>
 public sealed class TwoEndsTests
 {
-    public static TheoryData<string> Surfaces => Anyway.All;
+    public static TheoryData<string> Surfaces => EachSurface.All;
 
     [Theory]
     [MemberData(nameof(Surfaces))]
     public async Task What_follows_an_error_of_a_response_that_has_begun_passes_too(string surface)
     {
-        await using var edge = await Anyway.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error()).Fails("context_length_exceeded", "too long", Position.Created)));
+        await using var edge = await EachSurface.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error()).Fails("context_length_exceeded", "too long", Position.Created)));
         var events = await edge.AskAsync(surface, "response.failed");
         Assert.Equal(["response.created", "error", "response.failed"], events.Select(one => one.Type()));
-        if (surface != Anyway.Http)
+        if (surface != EachSurface.Http)
         {
             Assert.Equal(Assert.Single(edge.Sim.Recorded.Sockets).Sent.Select(frame => frame.Text), events.Select(one => one.ToJsonString()));
         }
@@ -31,7 +31,7 @@ public sealed class TwoEndsTests
     [MemberData(nameof(Surfaces))]
     public async Task A_response_that_goes_on_after_an_error_is_whole(string surface)
     {
-        await using var edge = await Anyway.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error())));
+        await using var edge = await EachSurface.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error())));
         var events = await edge.AskAsync(surface, "response.completed");
         Assert.Equal(("error", "response.completed"), (events[1].Type(), events[^1].Type()));
         Assert.Contains(events, one => one.Type() == "response.output_text.delta");
@@ -43,7 +43,7 @@ public sealed class TwoEndsTests
     [MemberData(nameof(Surfaces))]
     public async Task An_error_that_nothing_follows_is_the_end(string surface)
     {
-        await using var edge = await Anyway.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error()).Stalls(Position.Created)));
+        await using var edge = await EachSurface.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error()).Stalls(Position.Created)));
         var events = await edge.AskAsync(surface, "error");
         Assert.Equal(["response.created", "error"], events.Select(one => one.Type()));
         var row = await edge.RowAsync();
@@ -75,7 +75,7 @@ public sealed class TwoEndsTests
     [MemberData(nameof(Surfaces))]
     public async Task A_masked_error_stays_masked(string surface)
     {
-        await using var edge = await Anyway.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error()).Fails("invalid_api_key", "sk-secret", Position.Created)));
+        await using var edge = await EachSurface.StartAsync(surface, edge => edge.Sim.Script(rule => rule.Once().Then(Error()).Fails("invalid_api_key", "sk-secret", Position.Created)));
         var events = await edge.AskAsync(surface, "response.failed");
         Assert.Equal("upstream_authentication_failed", events[^1].Code());
         Assert.DoesNotContain("sk-secret", events[^1].ToJsonString(), StringComparison.Ordinal);

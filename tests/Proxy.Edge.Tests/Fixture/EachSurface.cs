@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Proxy.Edge.Tests.Fixture;
 
 /// <summary>The same turn on each surface, for what has to be the same on all of them.</summary>
-internal static class Anyway
+internal static class EachSurface
 {
     public const string Http = "http";
     public const string Socket = "websocket";
