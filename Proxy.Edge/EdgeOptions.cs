@@ -72,6 +72,10 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(1, 3600)]
     public int IdleSeconds { get; set; } = 300;
 
+    /// <summary>Seconds a request's body may pause while it is uploaded. Default 60.</summary>
+    [Range(1, 3600)]
+    public int BodyIdleSeconds { get; set; } = 60;
+
     /// <summary>Seconds a whole turn may take. Default 3600.</summary>
     [Range(1, 86400)]
     public int TurnSeconds { get; set; } = 3600;

@@ -45,6 +45,8 @@ internal static class EdgeService
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinResponseDataRate = null;
             kestrel.ResponseHeaderEncodingSelector = _ => Encoding.UTF8;
         });
         builder.Services.AddMemoryCache(cache => cache.SizeLimit = CacheEntries);

@@ -34,7 +34,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         if (!HasStarted)
         {
             Describe((int)upstream.StatusCode);
-            HeaderPolicy.CopyDownstream(upstream, context.Response.Headers);
+            HeaderPolicy.CopyTurnHeaders(upstream, context.Response.Headers);
             context.Response.ContentLength = null;
             await StartAsync();
         }
@@ -54,11 +54,12 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
     }
 
     /// <summary>Keeps what upstream answered in case nothing better is to be had: an error as one body, or the last event of a stream.</summary>
-    public void Hold(HttpResponseMessage upstream, ReadOnlySpan<byte> bytes, bool isEvent)
+    /// <param name="status">What the client is told; null for what upstream's answer said.</param>
+    public void Hold(HttpResponseMessage upstream, ReadOnlySpan<byte> bytes, bool isEvent, int? status = null)
     {
         var headers = new HeaderDictionary();
-        HeaderPolicy.CopyDownstream(upstream, headers);
-        _held = new Held((int)upstream.StatusCode, headers, bytes.ToArray(), isEvent);
+        HeaderPolicy.CopyTurnHeaders(upstream, headers);
+        _held = new Held(status ?? (int)upstream.StatusCode, headers, bytes.ToArray(), isEvent);
     }
 
     /// <summary>Keeps what a socket answered, in the form that HTTP has for it.</summary>
@@ -86,7 +87,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
     public async Task WriteAsync(HttpResponseMessage upstream, ReadOnlyMemory<byte> body)
     {
         Describe((int)upstream.StatusCode);
-        HeaderPolicy.CopyDownstream(upstream, context.Response.Headers);
+        HeaderPolicy.CopyTurnHeaders(upstream, context.Response.Headers);
         context.Response.ContentLength = body.Length;
         await context.Response.Body.WriteAsync(body, ClientLeft);
     }

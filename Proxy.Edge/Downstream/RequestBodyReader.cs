@@ -1,13 +1,11 @@
-using System.IO.Compression;
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Protocol;
 using ServiceDefaults.Http;
-using ZstdSharp;
 
 namespace Proxy.Edge.Downstream;
 
 /// <summary>Reads a JSON body whole, bounded as it comes and once more when decompressed: a few bytes may unfold to gigabytes.</summary>
-internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
+internal sealed class RequestBodyReader(IOptions<EdgeOptions> options, TimeProvider time)
 {
     // No text that somebody means unfolds like this; what does is made to cost more than it costs its sender.
     private const int MostRatio = 1000;
@@ -25,13 +23,11 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
         {
             return (null, Errors.TooLarge(options.Value.MaxRequestBytes));
         }
-        var (decoder, isKnown) = DecoderOf(request);
-        if (!isKnown)
+        var raw = new BoundedStream(UploadStream.Of(request, options.Value, time), options.Value.MaxRequestBytes);
+        if (ContentCodings.Decode(request.Headers.ContentEncoding.ToString(), raw) is not { } stream)
         {
             return (null, Errors.UnsupportedEncoding);
         }
-        var raw = new BoundedStream(request.Body, options.Value.MaxRequestBytes);
-        var stream = decoder is null ? raw : decoder(raw);
         var body = new PooledBody((int)Math.Clamp(request.ContentLength ?? 0, 4 << 10, 1 << 20) + 1);
         try
         {
@@ -47,8 +43,7 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
                 return (null, error);
             }
         }
-        // BrotliStream says InvalidOperationException of bytes that are none of its own.
-        catch (Exception exception) when (exception is InvalidDataException or ZstdException or EndOfStreamException || (decoder is not null && exception is InvalidOperationException))
+        catch (Exception exception) when (stream != raw && ContentCodings.IsBroken(exception))
         {
             body.Dispose();
             return (null, raw.IsExceeded ? Errors.TooLarge(options.Value.MaxRequestBytes) : Errors.BrokenEncoding);
@@ -56,7 +51,7 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
         catch (BadHttpRequestException exception)
         {
             body.Dispose();
-            return (null, Errors.BrokenBody(exception.StatusCode));
+            return (null, Errors.BrokenBody(exception, options.Value.BodyIdleSeconds));
         }
         catch
         {
@@ -89,17 +84,6 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options)
     // An absent content type is JSON too: curl -d sends a form's type unless told otherwise, and gets told.
     private static bool IsJson(string? contentType) =>
         contentType is null || contentType.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) || contentType.Contains("+json", StringComparison.OrdinalIgnoreCase);
-
-    private static (Func<Stream, Stream>? Decoder, bool IsKnown) DecoderOf(HttpRequest request) =>
-        request.Headers.ContentEncoding.ToString().Trim().ToLowerInvariant() switch
-        {
-            "" or "identity" => (null, true),
-            "zstd" => (raw => new DecompressionStream(raw, leaveOpen: false), true),
-            "gzip" => (raw => new GZipStream(raw, CompressionMode.Decompress), true),
-            "deflate" => (raw => new ZLibStream(raw, CompressionMode.Decompress), true),
-            "br" => (raw => new BrotliStream(raw, CompressionMode.Decompress), true),
-            _ => (null, false),
-        };
 
     /// <summary>Ends a stream at a number of bytes, and remembers that it did.</summary>
     private sealed class BoundedStream(Stream inner, long most) : Stream

@@ -26,7 +26,8 @@ internal static class EdgeEndpoints
             ? socket.HandleAsync(context, "/responses")
             : Errors.NotFound(context.Request.Path).WriteAsync(context));
         api.MapGet("/models", (HttpContext context, ModelCatalogue models) => models.HandleAsync(context));
-        api.MapGet("/models/{id}", (HttpContext context, string id, ModelCatalogue models) => models.HandleOneAsync(context, id));
+        // Some catalogues have slashes in their ids: openai/gpt-oss-120b.
+        api.MapGet("/models/{**id}", (HttpContext context, string id, ModelCatalogue models) => models.HandleOneAsync(context, id));
         foreach (var route in PassthroughRoutes.All)
         {
             api.MapMethods(route.Pattern, [route.Method], (HttpContext context, PassthroughEndpoint passthrough) =>

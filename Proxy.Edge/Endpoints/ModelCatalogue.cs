@@ -21,6 +21,10 @@ internal sealed record Catalogue(byte[] Json, string ETag);
 internal sealed class ModelCatalogue(AccountsClient accounts, UpstreamHandlers handlers, IMemoryCache cache, CallerAuthentication callers)
 {
     private const int MaxBytes = 4 << 20;
+    private const int MaxQueryLength = 256;
+
+    // What an entry of the cache counts for: about so many bytes.
+    private const int BytesPerCacheUnit = 100;
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
 
@@ -32,7 +36,7 @@ internal sealed class ModelCatalogue(AccountsClient accounts, UpstreamHandlers h
             await error!.WriteAsync(context);
             return;
         }
-        if (await GetAsync(caller, context.Request.QueryString, context.RequestAborted) is not { } catalogue)
+        if (await GetAsync(caller, context.Request.QueryString.Value ?? "", context.RequestAborted) is not { } catalogue)
         {
             await Errors.ServiceUnavailable("accounts").WriteAsync(context);
             return;
@@ -49,10 +53,12 @@ internal sealed class ModelCatalogue(AccountsClient accounts, UpstreamHandlers h
     }
 
     /// <summary>One model of the catalogue, as <c>GET /models/{id}</c> wants it.</summary>
+    /// <param name="id">As it stands in the path, where a slash may come as <c>%2F</c>.</param>
     public async Task HandleOneAsync(HttpContext context, string id)
     {
+        id = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var (caller, error) = await callers.IdentifyAsync(context);
-        var catalogue = caller is null ? null : await GetAsync(caller, QueryString.Empty, context.RequestAborted);
+        var catalogue = caller is null ? null : await GetAsync(caller, query: null, context.RequestAborted);
         if (catalogue is null)
         {
             await (error ?? Errors.ServiceUnavailable("accounts")).WriteAsync(context);
@@ -101,23 +107,25 @@ internal sealed class ModelCatalogue(AccountsClient accounts, UpstreamHandlers h
 
     private static string? NameOf(JsonNode? model, string name) => model is JsonObject && model[name] is JsonValue value && value.TryGetValue(out string? id) ? id : null;
 
-    private async Task<Catalogue?> GetAsync(Caller caller, QueryString query, CancellationToken cancellationToken)
+    // One catalogue is kept for a key, the latest: Codex asks with its version, and is told of other models than a client without one.
+    private async Task<Catalogue?> GetAsync(Caller caller, string? query, CancellationToken cancellationToken)
     {
         var key = ("models", caller.KeyId);
-        if (cache.TryGetValue(key, out Catalogue? known))
+        if (cache.TryGetValue(key, out (string Query, Catalogue Catalogue) known) && (query is null || query == known.Query))
         {
-            return known;
+            return known.Catalogue;
         }
+        query = query is { Length: <= MaxQueryLength } ? query : "";
         if (await accounts.ListOpenAsync(caller.KeyId, cancellationToken) is not { } open)
         {
             return null;
         }
-        var answers = await Task.WhenAll(open.Accounts.Select(account => AskAsync(account, query, cancellationToken)));
+        var answers = await Task.WhenAll(open.Accounts.Select(account => AskAsync(account, new QueryString(query), cancellationToken)));
         var catalogue = Merge(answers.OfType<JsonObject>(), model => open.AllowedModels.Any(pattern => Matches(pattern, model)));
         // What no account has answered is not kept: the next one to ask may have more luck.
         if (answers.Any(answer => answer is not null))
         {
-            cache.Set(key, catalogue, new MemoryCacheEntryOptions { Size = 10, AbsoluteExpirationRelativeToNow = Lifetime });
+            cache.Set(key, (query, catalogue), new MemoryCacheEntryOptions { Size = 1 + (catalogue.Json.Length / BytesPerCacheUnit), AbsoluteExpirationRelativeToNow = Lifetime });
         }
         return catalogue;
     }

@@ -23,6 +23,7 @@ internal sealed class AccountTransformer(AdmittedAccount account, string path, T
         {
             // The answer is read on its way.
             proxyRequest.Headers.Remove("Accept-Encoding");
+            proxyRequest.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
         }
         UpstreamRequests.Authenticate(proxyRequest.Headers, account);
         return ValueTask.CompletedTask;
@@ -44,6 +45,12 @@ internal sealed class AccountTransformer(AdmittedAccount account, string path, T
         {
             // Our credential was refused, not the client's.
             await Errors.UpstreamRefusedCredential.WriteAsync(httpContext);
+            return false;
+        }
+        if ((int)proxyResponse.StatusCode is >= 300 and < 400 and not StatusCodes.Status304NotModified)
+        {
+            // A client would follow it past us.
+            await Errors.NoResponse.WriteAsync(httpContext);
             return false;
         }
         httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();

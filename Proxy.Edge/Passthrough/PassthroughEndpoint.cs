@@ -43,6 +43,10 @@ internal sealed class PassthroughEndpoint(
         {
             limit.MaxRequestBodySize = options.Value.MaxUploadBytes;
         }
+        if (hasBody && body is null && error is null)
+        {
+            context.Request.Body = UploadStream.Of(context.Request, options.Value, time);
+        }
         using (body)
         {
             error ??= await ForwardAsync(context, route, path, caller, request, body);
@@ -87,6 +91,11 @@ internal sealed class PassthroughEndpoint(
             }
             await events.EndAsync(turn, error);
         }
+        if (context.Response.HasStarted)
+        {
+            // The forwarder has cut the connection: the client sees that its answer is not whole.
+            return null;
+        }
         context.Response.Headers.Clear();
         return error;
     }
@@ -127,12 +136,20 @@ internal sealed class PassthroughEndpoint(
     private ApiError Explain(HttpContext context, ForwarderError failure) => failure switch
     {
         ForwarderError.RequestTimedOut => Errors.UpstreamTimeout,
+        ForwarderError.RequestBodyClient when FaultOf(context) is BadHttpRequestException { StatusCode: not StatusCodes.Status413PayloadTooLarge } broken =>
+            Errors.BrokenBody(broken, options.Value.BodyIdleSeconds),
         ForwarderError.RequestBodyClient => Errors.TooLarge(options.Value.MaxUploadBytes),
         // Asking again does no harm.
         ForwarderError.Request when !HttpMethods.IsPost(context.Request.Method) || WasNotSent(context) => Errors.UpstreamUnreachable,
         _ => Errors.UpstreamFailedAfterSend,
     };
 
-    private static bool WasNotSent(HttpContext context) =>
-        context.GetForwarderErrorFeature()?.Exception is HttpRequestException exception && UpstreamRequests.WasNotSent(exception);
+    private static bool WasNotSent(HttpContext context) => FaultOf(context) is HttpRequestException exception && UpstreamRequests.WasNotSent(exception);
+
+    // YARP wraps what went wrong while it read the body.
+    private static Exception? FaultOf(HttpContext context)
+    {
+        var fault = context.GetForwarderErrorFeature()?.Exception;
+        return fault is AggregateException { InnerExceptions: var inner } ? inner.FirstOrDefault(one => one is BadHttpRequestException) ?? fault : fault;
+    }
 }

@@ -1,3 +1,4 @@
+using Proxy.Continuity.Contracts;
 using ServiceDefaults.Http;
 using static Microsoft.AspNetCore.Http.StatusCodes;
 
@@ -39,8 +40,11 @@ internal static class Errors
     /// <summary>The compressed body unfolds a thousand times and more: no text that is meant does.</summary>
     public static ApiError UnfoldsTooFar { get; } = new(Status400BadRequest, "payload_too_large", "The body unfolds to far more than it is; send it with less compression.", Param: "input");
 
-    /// <summary>Chunks that are none, a body that is shorter than announced, or one that comes too slowly.</summary>
-    public static ApiError BrokenBody(int status) => new(status, "invalid_request", "The body of the request is not valid HTTP, or did not come to its end.");
+    /// <summary>Chunks that are none, a body that is shorter than announced, or one that has stopped to come.</summary>
+    /// <param name="idleSeconds">The longest pause a body may make.</param>
+    public static ApiError BrokenBody(BadHttpRequestException fault, int idleSeconds) => fault.StatusCode == Status408RequestTimeout
+        ? new(Status408RequestTimeout, "request_timeout", $"The body of the request did not come to its end: nothing of it came for {idleSeconds} seconds, or all of it took too long. Send it again.")
+        : new(fault.StatusCode, "invalid_request", "The body of the request is not valid HTTP, or did not come to its end.");
 
     public static ApiError BinaryFrame { get; } = new(Status400BadRequest, "invalid_frame", "Send text frames, one JSON object each.");
 
@@ -86,8 +90,10 @@ internal static class Errors
     public static ApiError PreviousResponseNotFound(string id) =>
         new(Status400BadRequest, PreviousResponseNotFoundCode, $"Previous response with id '{id}' not found.", Param: "previous_response_id");
 
-    public static ApiError IdNotFound(string kind, string id) =>
-        new(Status404NotFound, "not_found", $"{char.ToUpperInvariant(kind[0])}{kind[1..]} with id '{id}' not found.");
+    /// <summary>Word for word what the API says, which has no code for it: a client cannot tell, and need not, whether we or upstream do not know the id.</summary>
+    public static ApiError IdNotFound(string kind, string id) => kind == OwnedKinds.File
+        ? new(Status404NotFound, null, $"No such File object: {id}", Param: "id")
+        : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..]} with id '{id}' not found.");
 
     public static ApiError TwoOwners(string first, string second) =>
         new(Status400BadRequest, "conflicting_owners", $"'{first}' and '{second}' were made by different upstream accounts and cannot be used in one request.");
@@ -151,6 +157,10 @@ internal static class Errors
     /// <summary>Upstream's own error, where its bytes cannot be passed on: an answer that came when the client's had begun already.</summary>
     public static ApiError OfUpstream(UpstreamError error) => new(
         error.Status ?? Status502BadGateway, error.Code ?? "upstream_error", error.Message ?? "Upstream refused the request.", ApiError.Server, error.Param, ResetsAt: error.ResetsAt);
+
+    /// <summary>A redirect, or a body that is no response: something in between answers, or the base URL is wrong.</summary>
+    public static ApiError NoResponse { get; } =
+        new(Status502BadGateway, "upstream_bad_answer", "The upstream account's address answers with something that is no response; an administrator has to look at it. Retry later.", ApiError.Server);
 
     /// <summary>The request may have run: repeating it could run it twice.</summary>
     public static ApiError UpstreamFailedAfterSend { get; } =

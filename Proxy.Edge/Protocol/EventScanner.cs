@@ -85,6 +85,13 @@ internal static class EventScanner
         return new EventHead(kind ?? (hasError ? EventKind.Error : EventKind.Other), sequence);
     }
 
+    /// <summary>True for a body that begins like a JSON object; a page of HTML or a line of text is none.</summary>
+    public static bool IsObject(ReadOnlySpan<byte> body)
+    {
+        var first = body.IndexOfAnyExcept(" \t\r\n"u8);
+        return first >= 0 && body[first] == (byte)'{';
+    }
+
     /// <summary>The type of an event; empty where there is none.</summary>
     public static ReadOnlySpan<byte> ReadType(ReadOnlySpan<byte> json)
     {

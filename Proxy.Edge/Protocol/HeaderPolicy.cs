@@ -25,8 +25,9 @@ internal static class HeaderPolicy
     private static readonly FrozenSet<string> DroppedFromRequests =
         FrozenSet.ToFrozenSet([.. HopByHop, .. NeverForwarded, .. SetAnew], StringComparer.OrdinalIgnoreCase);
 
-    private static readonly FrozenSet<string> DroppedFromResponses =
-        FrozenSet.ToFrozenSet([.. HopByHop, "set-cookie", "alt-svc", "strict-transport-security"], StringComparer.OrdinalIgnoreCase);
+    // What is about the account's server, which the client does not talk to; and what only we may say.
+    private static readonly FrozenSet<string> DroppedFromResponses = FrozenSet.ToFrozenSet(
+        [.. HopByHop, "set-cookie", "alt-svc", "strict-transport-security", "location", "refresh", "server", WireHeaders.Continuity, WireHeaders.Forwarded], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>True for a request header that goes upstream.</summary>
     public static bool GoesUpstream(string name) =>
@@ -37,7 +38,10 @@ internal static class HeaderPolicy
 
     /// <summary>True for a response header that goes to the client.</summary>
     public static bool GoesDownstream(string name) =>
-        !DroppedFromResponses.Contains(name) && !name.StartsWith("sec-websocket-", StringComparison.OrdinalIgnoreCase);
+        !DroppedFromResponses.Contains(name)
+        && !name.StartsWith("sec-websocket-", StringComparison.OrdinalIgnoreCase)
+        // Which pages may read our answers is not upstream's to say.
+        && !name.StartsWith("access-control-", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Copies what goes upstream, but for the headers named.</summary>
     public static void CopyUpstream(IHeaderDictionary from, HttpRequestMessage to, params ReadOnlySpan<string> except)
@@ -64,6 +68,13 @@ internal static class HeaderPolicy
         Copy(from.Content.Headers.NonValidated, to);
     }
 
+    /// <summary>The same for the answer to a turn, whose body goes on decoded.</summary>
+    public static void CopyTurnHeaders(HttpResponseMessage from, IHeaderDictionary to)
+    {
+        CopyDownstream(from, to);
+        to.ContentEncoding = StringValues.Empty;
+    }
+
     /// <summary>A header of an answer, or null.</summary>
     public static string? ValueOf(HttpResponseMessage response, string name) =>
         response.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
@@ -76,12 +87,15 @@ internal static class HeaderPolicy
     {
         foreach (var (name, values) in from)
         {
-            if (GoesDownstream(name))
+            if (GoesDownstream(name) && !values.Any(HasControls))
             {
                 to[name] = values.Count == 1 ? new StringValues(values.ToString()) : new StringValues([.. values]);
             }
         }
     }
+
+    // RFC 9110 section 5.5. Kestrel refuses to write one, and with it the whole answer.
+    private static bool HasControls(string value) => value.AsSpan().ContainsAnyInRange('\0', '\u001f') || value.Contains('\u007f');
 
     private static bool Contains(ReadOnlySpan<string> names, string name)
     {

@@ -56,7 +56,10 @@ internal static class ApiPrefixes
     public const string Codex = "/backend-api/codex";
     public const string CodexV1 = "/backend-api/codex/v1";
 
-    public static readonly string[] All = [OpenAi, Codex, CodexV1];
+    /// <summary>The base path of Azure's clients.</summary>
+    public const string Azure = "/openai/v1";
+
+    public static readonly string[] All = [OpenAi, Codex, CodexV1, Azure];
 }
 
 /// <summary>Clients that are told things in a way of their own.</summary>

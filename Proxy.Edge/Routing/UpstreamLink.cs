@@ -60,9 +60,10 @@ internal sealed class UpstreamLink
         try
         {
             attempt.Turn.Send();
-            attempt.Deadline.Sent();
+            attempt.Deadline.Sending(frame.Length);
             // Where it fails the pump finds the socket closed, too, and says so.
             await _upstream.SendAsync(NamesLane ? StreamIds.Strip(frame.Span) : frame, attempt.Deadline.Token);
+            attempt.Deadline.Sent();
             return await attempt.Ended.WaitAsync(attempt.Deadline.Token);
         }
         catch (OperationCanceledException) when (attempt.Deadline.Token.IsCancellationRequested)

@@ -98,6 +98,8 @@ internal sealed class SessionForwarding(
             }
             httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             HeaderPolicy.CopyDownstream(proxyResponse, httpContext.Response.Headers);
+            // Upstream may not say it; the other edge does.
+            httpContext.Response.Headers[WireHeaders.Continuity] = HeaderPolicy.ValueOf(proxyResponse, WireHeaders.Continuity);
             if (!HeaderPolicy.IsEventStream(proxyResponse))
             {
                 return true;

@@ -48,9 +48,9 @@ internal sealed partial class SessionSockets(
     /// <summary>The turn is done with its socket; one that has had its time is closed.</summary>
     public void Leave(Session session, SessionSocket socket, bool isDraining)
     {
-        if (isDraining || ReasonToClose(session, socket, isIdle: false) is not null)
+        if ((isDraining ? "drained" : ReasonToClose(session, socket, isIdle: false)) is { } reason)
         {
-            socket.Link.Retire();
+            socket.Close(reason);
         }
         socket.Leave();
     }

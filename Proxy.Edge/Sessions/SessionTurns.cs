@@ -30,7 +30,7 @@ internal sealed class SessionTurns(
                     return new RecoverySignal(SignalKind.SessionUnknown);
             }
             var (socket, signal) = await answer.KeepAliveAsync(sockets.TakeAsync(turn, session, from, path, limits.Token));
-            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, FrameOf(turn, body), limits);
+            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, body, limits);
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
@@ -51,13 +51,13 @@ internal sealed class SessionTurns(
     /// <summary>Ends when nothing runs upstream any more whose client has left.</summary>
     public Task WhenDrainedAsync() => _drained.WhenEndedAsync();
 
-    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, ReadOnlyMemory<byte> frame, AttemptDeadline limits)
+    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, ReadOnlyMemory<byte> body, AttemptDeadline limits)
     {
         var events = new HttpEvents(answer, turn, socket.Headers);
         var attempt = new SocketAttempt(turn, Lane.Default, limits, events);
         try
         {
-            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame), events.ShowLifeAsync);
+            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, FrameOf(turn, body)), events.ShowLifeAsync);
             socket.Link.RetireAfter(signal, turn.Route.Anchor);
             return signal is null ? null : Held(answer, turn, signal);
         }

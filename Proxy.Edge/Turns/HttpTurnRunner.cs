@@ -142,16 +142,13 @@ internal sealed partial class HttpTurnRunner(
     private async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
     {
         using var limits = deadline.BeginAttempt();
-        using var request = UpstreamRequests.Post(turn.Account!, path, from, RequestSplices.For(turn, body), RequestSplices.DropsTurnState(turn));
+        body = RequestSplices.For(turn, body);
+        using var request = UpstreamRequests.Post(turn.Account!, path, from, body, RequestSplices.DropsTurnState(turn), turn.Request.Stream ? limits.Sent : limits.SentForWholeAnswer);
         HttpResponseMessage response;
         try
         {
             turn.Send();
-            // A streamed response is created at once; one that is not streamed takes as long as the whole turn may.
-            if (turn.Request.Stream)
-            {
-                limits.Sent();
-            }
+            limits.Sending(body.Length);
             response = await answer.KeepAliveAsync(handlers.For(turn.Account!.Id).SendAsync(request, limits.Token));
         }
         catch (HttpRequestException exception) when (UpstreamRequests.WasNotSent(exception))

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Turns;
 
@@ -14,7 +15,7 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
         using var body = new PooledBody();
         try
         {
-            await using var stream = await response.Content.ReadAsStreamAsync(limits.Token);
+            await using var stream = await UpstreamAnswers.ReadAsync(response, limits.Token);
             int read;
             while ((read = await answer.KeepAliveAsync(stream.ReadAsync(body.GetMemory(), limits.Token).AsTask())) > 0)
             {
@@ -25,7 +26,7 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
                 }
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (Exception exception) when (UpstreamAnswers.IsBroken(exception))
         {
             return new RecoverySignal(SignalKind.Broken);
         }
@@ -34,12 +35,23 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
             return new RecoverySignal(limits.Reason);
         }
 
+        // Clients would follow a redirect past us, with the prompt.
+        if ((int)response.StatusCode is >= 300 and < 400)
+        {
+            return new RecoverySignal(SignalKind.NoResponse);
+        }
         var facts = ResponseFactsReader.Read(body.Span);
         if (!response.IsSuccessStatusCode)
         {
             answer.Hold(response, body.Span, isEvent: false);
             var error = facts.Error ?? UpstreamError.Untold;
             return new RecoverySignal(SignalKind.Rejected, error.With((int)response.StatusCode, DurationText.WaitOf(response.Headers, time.GetUtcNow())));
+        }
+        // An error in place of a response is a refusal, whatever the status says.
+        if (facts is { Error: { } refusal, Id: null })
+        {
+            answer.Hold(response, body.Span, isEvent: false, refusal.HttpStatus);
+            return new RecoverySignal(SignalKind.Rejected, refusal.With(refusal.HttpStatus, DurationText.WaitOf(response.Headers, time.GetUtcNow())));
         }
         if (facts.Error is { Kind: UpstreamErrorKind.PreviousResponseNotFound } notFound)
         {
@@ -51,6 +63,10 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
         {
             turn.Observe(facts);
             return new RecoverySignal(SignalKind.Broken);
+        }
+        if (!EventScanner.IsObject(body.Span))
+        {
+            return new RecoverySignal(SignalKind.NoResponse);
         }
         await events.EndJsonAsync(turn, (int)response.StatusCode, facts);
         await answer.WriteAsync(response, body.Memory);

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Turns;
 
@@ -21,7 +22,7 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         PipeReader? upstream = null;
         try
         {
-            upstream = PipeReader.Create(await response.Content.ReadAsStreamAsync(limits.Token));
+            upstream = PipeReader.Create(await UpstreamAnswers.ReadAsync(response, limits.Token));
             var splitter = new SseSplitter();
             while (true)
             {
@@ -60,7 +61,7 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
                 upstream.AdvanceTo(buffer.Start, buffer.End);
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (Exception exception) when (UpstreamAnswers.IsBroken(exception))
         {
             return turn.HasEnded ? null : new RecoverySignal(SignalKind.Broken);
         }

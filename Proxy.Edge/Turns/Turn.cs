@@ -202,8 +202,8 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         ErrorCode = facts.Error?.Code ?? ErrorCode;
     }
 
-    /// <summary>Takes note of an error of ours.</summary>
-    public void Observe(ApiError error) => ErrorCode = error.Code;
+    /// <summary>Takes note of an error of ours; the API has no code for what is not there, but the log has.</summary>
+    public void Observe(ApiError error) => ErrorCode = error.Code ?? "not_found";
 
     /// <summary>True once it has ended, and is only to be told of.</summary>
     public bool HasEnded => Volatile.Read(ref _hasEnded) == 1;

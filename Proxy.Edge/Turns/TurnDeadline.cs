@@ -73,6 +73,9 @@ internal sealed class AttemptDeadline : IDisposable
     private static readonly TimeSpan LingerLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
+    // A link to upstream that takes less than this is none.
+    private const int SlowestBytesPerSecond = 32 << 10;
+
     private readonly TurnDeadline _turn;
     private readonly TimeSpan _createdLimit;
     private readonly TimeSpan _idleLimit;
@@ -99,8 +102,20 @@ internal sealed class AttemptDeadline : IDisposable
     /// <summary>True after <see cref="AwaitEnd"/>.</summary>
     public bool AwaitsEnd => _awaitsEnd;
 
-    /// <summary>The turn is being sent: its response has to be created in time.</summary>
-    public void Sent() => _silence.CancelAfter(_createdLimit);
+    /// <summary>The turn is being sent, which takes as long as the link does: upstream owes nothing yet.</summary>
+    public void Sending(int bytes) => _silence.CancelAfter(_createdLimit + TimeSpan.FromSeconds(bytes / SlowestBytesPerSecond));
+
+    /// <summary>The turn has left whole: its response has to be created in time, unless it has been already.</summary>
+    public void Sent()
+    {
+        if (!_isCreated)
+        {
+            Expect(_createdLimit);
+        }
+    }
+
+    /// <summary>The turn has left whole, and is answered in one piece: that takes as long as the whole turn may.</summary>
+    public void SentForWholeAnswer() => Expect(Timeout.InfiniteTimeSpan);
 
     /// <summary>The milestone has come; from here on upstream may be silent for as long as an idle one may.</summary>
     public void Created()
@@ -119,14 +134,7 @@ internal sealed class AttemptDeadline : IDisposable
         {
             return;
         }
-        try
-        {
-            _silence.CancelAfter(_awaitsEnd ? EndLimit : _idleLimit);
-        }
-        catch (ObjectDisposedException)
-        {
-            // The turn was stopped while an event of it was on its way.
-        }
+        Expect(_awaitsEnd ? EndLimit : _idleLimit);
     }
 
     /// <summary>An error event has come: the response's end may follow, but soon.</summary>
@@ -141,6 +149,18 @@ internal sealed class AttemptDeadline : IDisposable
     {
         _lingers = true;
         _silence.CancelAfter(LingerLimit);
+    }
+
+    private void Expect(TimeSpan limit)
+    {
+        try
+        {
+            _silence.CancelAfter(limit);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The turn was stopped while an event of it was on its way.
+        }
     }
 
     /// <summary>Why the token was canceled.</summary>

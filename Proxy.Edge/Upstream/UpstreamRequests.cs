@@ -11,16 +11,18 @@ internal static class UpstreamRequests
     /// <summary>A turn's POST: the client's headers, the account's credential, the body as bytes.</summary>
     /// <param name="path">Below the base URL, with a slash in front.</param>
     /// <param name="dropsTurnState">The client's turn state was given by another domain.</param>
-    public static HttpRequestMessage Post(AdmittedAccount account, string path, HttpRequest from, ReadOnlyMemory<byte> body, bool dropsTurnState)
+    /// <param name="sent">Called when the body has left whole.</param>
+    public static HttpRequestMessage Post(AdmittedAccount account, string path, HttpRequest from, ReadOnlyMemory<byte> body, bool dropsTurnState, Action sent)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(account, path, from.QueryString))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = new ReadOnlyMemoryContent(body),
+            Content = new WatchedContent(body, sent),
         };
-        // The body is plain by now, and so must the answer be: it is scanned on its way.
+        // The body is plain by now, and so should the answer be: it is scanned on its way.
         HeaderPolicy.CopyUpstream(from.Headers, request, ["content-encoding", "accept-encoding", .. dropsTurnState ? [WireHeaders.TurnState] : Array.Empty<string>()]);
+        request.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
         Authenticate(request.Headers, account);
         return request;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -8,7 +9,7 @@ namespace ServiceDefaults.Http;
 /// An error as the OpenAI API tells it: <c>{"error":{"message","type","code","param"}}</c>, all four keys always there.
 /// </summary>
 /// <param name="Status">HTTP status, also the <c>status</c> of a WebSocket error frame.</param>
-/// <param name="Code">Machine-readable code.</param>
+/// <param name="Code">Machine-readable code; null where the API has none.</param>
 /// <param name="Message">What happened and what the caller can do about it.</param>
 /// <param name="Type">The error family, for example <c>invalid_request_error</c>.</param>
 /// <param name="Param">The field at fault.</param>
@@ -16,7 +17,7 @@ namespace ServiceDefaults.Http;
 /// <param name="ShouldRetry">Told to OpenAI SDKs as <c>x-should-retry</c>; null leaves it to them.</param>
 /// <param name="ResetsAt">When an exhausted limit is whole again.</param>
 public sealed record ApiError(
-    int Status, string Code, string Message, string Type = ApiError.InvalidRequest, string? Param = null,
+    int Status, string? Code, string Message, string Type = ApiError.InvalidRequest, string? Param = null,
     TimeSpan? RetryAfter = null, bool? ShouldRetry = null, DateTimeOffset? ResetsAt = null)
 {
     /// <summary>The caller must change the request.</summary>
@@ -52,7 +53,8 @@ public sealed record ApiError(
         {
             context.Response.Headers["x-should-retry"] = retry ? "true" : "false";
         }
-        await using var writer = new Utf8JsonWriter(context.Response.BodyWriter);
+        // Quotes as quotes: JSON that nobody puts into a page.
+        await using var writer = new Utf8JsonWriter(context.Response.BodyWriter, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         writer.WriteStartObject();
         writer.WritePropertyName("error");
         WriteObject(writer);

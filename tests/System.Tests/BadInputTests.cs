@@ -113,7 +113,7 @@ public sealed class BadInputTests(RunningSystem system)
         using var client = system.Client();
         AssertShape(await client.SendAsync(HttpMethod.Get, "/v1/nothing"), "unknown_url", HttpStatusCode.NotFound);
         AssertShape(await client.SendAsync(HttpMethod.Get, "/v1/fine_tuning/jobs"), "unknown_url", HttpStatusCode.NotFound);
-        AssertShape(await client.SendAsync(HttpMethod.Get, "/v1/responses/resp_unknown"), "not_found", HttpStatusCode.NotFound);
+        AssertShape(await client.SendAsync(HttpMethod.Get, "/v1/responses/resp_unknown"), null, HttpStatusCode.NotFound);
         AssertShape(await client.SendAsync(HttpMethod.Get, "/internal/anything"), "invalid_internal_token", HttpStatusCode.Unauthorized);
         AssertShape(await client.SendAsync(HttpMethod.Get, "/admin/v1/accounts"), "invalid_admin_token", HttpStatusCode.Unauthorized);
     }
@@ -152,7 +152,7 @@ public sealed class BadInputTests(RunningSystem system)
         await AssertServesAndLogsNothingAsync(client);
     }
 
-    private static void AssertShape(ApiAnswer answer, string code, HttpStatusCode? status = null)
+    private static void AssertShape(ApiAnswer answer, string? code, HttpStatusCode? status = null)
     {
         Assert.True(status is null || status == answer.Status, $"{answer.Status}: {answer.Body}");
         var error = Assert.IsType<JsonObject>(answer.Json["error"]);

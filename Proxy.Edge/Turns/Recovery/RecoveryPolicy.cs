@@ -26,6 +26,8 @@ internal static class RecoveryPolicy
     private static RecoveryDecision DecideForeground(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now) => signal.Kind switch
     {
         SignalKind.Rejected => Rejected(facts, signal.Error!, settings, now),
+        SignalKind.NoResponse when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayElsewhere, "no_response"),
+        SignalKind.NoResponse => Answer("no_response", Errors.NoResponse),
         SignalKind.Unreachable => Unreachable(facts, signal.Error),
         SignalKind.NotWritten => NotWritten(facts, settings),
         SignalKind.Broken => Broken(facts, signal.CloseCode, settings),
@@ -149,6 +151,7 @@ internal static class RecoveryPolicy
             { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Quota } when facts is { HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, first.Error.ResetAfter(now), settings, now),
             { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.PreviousResponseNotFound } when facts.Anchor != Anchor.None => DeadAnchor(facts, settings, first.Error.Reason),
             { Kind: SignalKind.Rejected } => new RecoveryDecision(RecoveryAction.Surface, first.Error!.Reason),
+            { Kind: SignalKind.NoResponse } => Answer("no_response", Errors.NoResponse),
             _ => Unserved(facts, first.Error),
         };
     }

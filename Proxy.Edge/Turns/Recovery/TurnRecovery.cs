@@ -23,6 +23,10 @@ internal sealed partial class TurnRecovery(
         {
             NoteRejection(turn, signal);
         }
+        else if (signal.Kind == SignalKind.NoResponse)
+        {
+            turn.WasRejected = true;
+        }
         else if (deadline.Token.IsCancellationRequested)
         {
             // What breaks when a turn is stopped breaks in many ways; there is one reason for them all.

@@ -22,14 +22,14 @@ internal static class EachSurface
     }, settings);
 
     /// <summary>The events of a turn up to one of a type, or to the end of the stream.</summary>
-    public static async Task<List<JsonNode>> AskAsync(this RunningEdge edge, string surface, string last)
+    public static async Task<List<JsonNode>> AskAsync(this RunningEdge edge, string surface, string last, string more = "")
     {
         if (surface != Socket)
         {
-            return [.. (surface == Session ? await edge.CarryAsync() : await edge.SendAsync(RunningEdge.Body())).Events];
+            return [.. (surface == Session ? await edge.CarryAsync(more: more) : await edge.SendAsync(RunningEdge.Body(more))).Events];
         }
         using var socket = await edge.ConnectAsync();
-        await socket.CreateAsync();
+        await socket.CreateAsync(more: more);
         var events = new List<JsonNode>();
         do
         {

@@ -18,7 +18,7 @@ internal static class Told
     }
 
     /// <summary>An answer of the gateway: an error frame before the response has begun, after it a failed response that goes on where the events ended.</summary>
-    public static void Failed(IReadOnlyList<JsonNode> events, string code, int status, string? lane = null)
+    public static void Failed(IReadOnlyList<JsonNode> events, string? code, int status, string? lane = null)
     {
         var last = events[^1];
         Assert.Equal((code, lane), (last.Code(), last.Lane()));

@@ -1,10 +1,17 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Tests.Fixture;
 using Proxy.Edge.Tests.Http;
+using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Passthrough;
 
@@ -41,13 +48,68 @@ public sealed class PassthroughTests
     public async Task An_id_that_is_unknown_or_another_keys_is_not_found(string method, string path)
     {
         await using var edge = await RunningEdge.StartAsync();
-        Assert.Equal((404, "not_found"), await StatusAsync(edge, method, path));
+        Assert.Equal((404, null), await StatusAsync(edge, method, path));
         foreach (var id in (string[])["resp_x", "conv_x", "file-x"])
         {
             edge.Continuity.Own(id, "a", keyId: "key-2");
         }
-        Assert.Equal((404, "not_found"), await StatusAsync(edge, method, path));
+        Assert.Equal((404, null), await StatusAsync(edge, method, path));
         Assert.Empty(edge.Sim.Recorded.All);
+    }
+
+    // A client that looks for what it lost compares texts.
+    [Theory]
+    [InlineData("/v1/responses/resp_x", """{"error":{"message":"Response with id 'resp_x' not found.","type":"invalid_request_error","code":null,"param":null}}""")]
+    [InlineData("/v1/conversations/conv_x", """{"error":{"message":"Conversation with id 'conv_x' not found.","type":"invalid_request_error","code":null,"param":null}}""")]
+    [InlineData("/v1/files/file-x", """{"error":{"message":"No such File object: file-x","type":"invalid_request_error","code":null,"param":"id"}}""")]
+    public async Task Not_found_reads_as_the_API_says_it(string path, string body)
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        Assert.Equal((404, body), await SendAsync(edge, "GET", path));
+    }
+
+    // A client would follow it past the gateway, with what it carries.
+    [Fact]
+    public async Task A_redirect_of_upstream_is_not_passed_on()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.OnRequest().Refuses(307, headers: ("location", "http://elsewhere/v1/files"))));
+        using var response = await edge.Http.GetAsync("/v1/files");
+        Assert.Equal((HttpStatusCode.BadGateway, null), (response.StatusCode, response.Headers.Location));
+        Assert.Equal("upstream_bad_answer", AnswerTests.Code(await response.Content.ReadAsStringAsync()));
+    }
+
+    [Fact]
+    public async Task An_upload_that_pauses_too_long_is_told_so()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, "Edge:BodyIdleSeconds=1");
+        foreach (var (path, type) in new[] { ("/v1/responses", "application/json"), ("/v1/files", "multipart/form-data; boundary=b"), ("/v1/embeddings", "application/json") })
+        {
+            using var tcp = new TcpClient();
+            await tcp.ConnectAsync(edge.Address.Host, edge.Address.Port);
+            await using var stream = tcp.GetStream();
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(
+                $"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-1\r\nContent-Type: {type}\r\nContent-Length: 100\r\n\r\n{{\"model\":"));
+            using var reader = new StreamReader(stream);
+            Assert.Equal("HTTP/1.1 408 Request Timeout", await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(15), TimeProvider.System));
+            string? line;
+            while ((line = await reader.ReadLineAsync())?.StartsWith('{') == false)
+            {
+            }
+            Assert.Equal("request_timeout", AnswerTests.Code(line!));
+            Assert.Contains("1 seconds", line, StringComparison.Ordinal);
+        }
+        // A pause that is not too long costs nothing: no rate is asked for.
+        Assert.Null(edge.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MinRequestBodyDataRate);
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_cut_after_it_began_ends_cut_and_not_in_a_fault()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Continuity.Own("file-1", "a"));
+        using var upstream = new RawUpstream("HTTP/1.1 200 OK\nContent-Type: text/event-stream\nContent-Length: 100\n\ndata: {}\n\n");
+        edge.Add("a", baseUrl: upstream.Address);
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => edge.Http.GetAsync("/v1/files/file-1/content"));
+        Assert.DoesNotContain(edge.Log.Entries, entry => entry.Level >= LogLevel.Error);
     }
 
     [Fact]
@@ -134,12 +196,12 @@ public sealed class PassthroughTests
     }
 
     [Theory]
-    [InlineData("/v1/chat/completions", """{"model":"gpt-5.6","messages":[{"content":[{"file":{"file_id":"file-x"}}]}]}""", 404, "not_found")]
+    [InlineData("/v1/chat/completions", """{"model":"gpt-5.6","messages":[{"content":[{"file":{"file_id":"file-x"}}]}]}""", 404, null)]
     [InlineData("/v1/chat/completions", """{"previous_response_id":"resp_x"}""", 400, "previous_response_not_found")]
     [InlineData("/v1/conversations", """{"previous_response_id":"resp_x"}""", 400, "previous_response_not_found")]
-    [InlineData("/v1/conversations/conv_own/items", """{"items":[{"content":[{"type":"input_file","file_id":"file-x"}]}]}""", 404, "not_found")]
+    [InlineData("/v1/conversations/conv_own/items", """{"items":[{"content":[{"type":"input_file","file_id":"file-x"}]}]}""", 404, null)]
     [InlineData("/v1/conversations/conv_b/items", """{"items":[{"file_id":"file-own"}]}""", 400, "conflicting_owners")]
-    public async Task Ids_in_a_body_are_checked_too(string path, string body, int status, string code)
+    public async Task Ids_in_a_body_are_checked_too(string path, string body, int status, string? code)
     {
         await using var edge = await TwoAccountsAsync();
         edge.Continuity.Own("resp_x", "a", keyId: "key-2");
@@ -270,7 +332,7 @@ public sealed class PassthroughTests
         Assert.Equal(["gpt-5-mini", "gpt-5.5", "gpt-5.5-codex"], models);
         Assert.Equal(["a", "b"], edge.Sim.Recorded.All.Select(exchange => exchange.Account).Order());
 
-        using var again = new HttpRequestMessage(HttpMethod.Get, "/backend-api/codex/models");
+        using var again = new HttpRequestMessage(HttpMethod.Get, "/backend-api/codex/models?client_version=1");
         again.Headers.IfNoneMatch.Add(first.Headers.ETag!);
         using var unchanged = await edge.Http.SendAsync(again);
         Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
@@ -278,6 +340,28 @@ public sealed class PassthroughTests
 
         Assert.Equal("gpt-5.5", (string?)JsonNode.Parse((await SendAsync(edge, "GET", "/v1/models/gpt-5.5")).Body)!["id"]);
         Assert.Equal((404, "model_not_found"), await StatusAsync(edge, "GET", "/v1/models/text-embedding-3-small"));
+    }
+
+    [Theory]
+    [InlineData("/v1/models/gpt-oss%2F120b")]
+    [InlineData("/v1/models/gpt-oss/120b")]
+    [InlineData("/backend-api/codex/v1/models/gpt-oss%2f120b")]
+    public async Task A_model_whose_id_has_a_slash_can_be_asked_for(string path)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.OnRequest("/models").Then(
+            new StatusStep(200) { Body = JsonDocument.Parse("""{"object":"list","data":[{"id":"gpt-oss/120b"}]}""").RootElement.Clone() })));
+        Assert.Equal((200, """{"id":"gpt-oss/120b"}"""), await SendAsync(edge, "GET", path));
+    }
+
+    // Codex asks with its version and gets other models than a client without one.
+    [Fact]
+    public async Task Asking_for_one_model_does_not_stand_in_for_the_catalogue_of_a_version()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        await SendAsync(edge, "GET", "/v1/models/gpt-5.5");
+        await SendAsync(edge, "GET", "/v1/models?client_version=1");
+        await SendAsync(edge, "GET", "/v1/models/gpt-5.5");
+        Assert.Equal(["", "?client_version=1"], edge.Sim.Recorded.All.Select(exchange => exchange.Query));
     }
 
     [Fact]

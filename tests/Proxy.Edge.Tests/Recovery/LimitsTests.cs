@@ -34,6 +34,25 @@ public sealed class LimitsTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
+    // It counts from the last byte of the request: what is still on its way has not been begun.
+    [Theory]
+    [MemberData(nameof(EachSurface.All), MemberType = typeof(EachSurface))]
+    public async Task The_time_to_begin_does_not_run_while_the_turn_is_being_sent(string surface)
+    {
+        SlowLink? link = null;
+        await using var edge = await EachSurface.StartAsync(surface, edge =>
+        {
+            link = new SlowLink(edge.Sim.BaseAddress, TimeSpan.FromSeconds(2));
+            edge.Add("a", webSockets: surface != EachSurface.Http, baseUrl: link.Address);
+        }, ShortCreated);
+        using (link)
+        {
+            var events = await edge.AskAsync(surface, "response.completed", $",\"padding\":\"{new string('x', 12 << 20)}\"");
+            Assert.Equal("response.completed", events[^1].Type());
+            Assert.Equal(1, edge.Sim.Recorded.Turns.Count() + edge.Sim.Recorded.TurnFrames.Count());
+        }
+    }
+
     // Milestone is response.created: nothing else counts as progress.
     [Theory]
     [InlineData(RateLimits)]

@@ -25,9 +25,9 @@ public sealed class OwnerRouteTests
 
     [Theory]
     [InlineData(OwnedKinds.Response, 400, "previous_response_not_found")]
-    [InlineData(OwnedKinds.Conversation, 404, "not_found")]
-    [InlineData(OwnedKinds.File, 404, "not_found")]
-    public void Another_keys_id_does_not_exist(string kind, int status, string code)
+    [InlineData(OwnedKinds.Conversation, 404, null)]
+    [InlineData(OwnedKinds.File, 404, null)]
+    public void Another_keys_id_does_not_exist(string kind, int status, string? code)
     {
         var (route, error) = OwnerRoute.Choose([Owned("file-1", "a", "redis"), new(new OwnedId(kind, "x_1"), OwnerOutcome.Foreign, null, "redis")], null);
         Assert.Null(route);

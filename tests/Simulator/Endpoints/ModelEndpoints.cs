@@ -12,7 +12,7 @@ internal static class ModelEndpoints
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("/models", ListAsync);
-        api.MapGet("/models/{id}", GetAsync);
+        api.MapGet("/models/{**id}", GetAsync);
     }
 
     private static Task ListAsync(HttpContext context)
@@ -35,7 +35,7 @@ internal static class ModelEndpoints
 
     private static Task GetAsync(HttpContext context)
     {
-        var id = context.Route("id");
+        var id = context.Route("id").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         return Known.Contains(id)
             ? context.JsonAsync(Describe(id))
             : context.ErrorAsync(new ApiError(404, "model_not_found", $"The model '{id}' does not exist or you do not have access to it."));

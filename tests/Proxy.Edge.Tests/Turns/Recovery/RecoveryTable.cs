@@ -47,6 +47,7 @@ internal static class RecoveryTable
         ("credential refused, read anew", Rejected("invalid_api_key", 401)),
         ("connection limit (60 minutes)", Rejected("websocket_connection_limit_reached", 400)),
         ("any other error", Rejected("context_length_exceeded", 400)),
+        ("an answer that is no response", new RecoverySignal(SignalKind.NoResponse)),
         ("unreachable", new RecoverySignal(SignalKind.Unreachable)),
         ("socket closed before the frame", new RecoverySignal(SignalKind.NotWritten)),
         ("cut, or closed 1000, 1001, 1011, ...", new RecoverySignal(SignalKind.Broken)),
