@@ -24,8 +24,8 @@ internal static class Errors
     public static ApiError FieldTooLong(string field, int most) =>
         new(Status400BadRequest, "invalid_value", $"The field {field} may have at most {most} characters.", Param: field);
 
-    public static ApiError TooManyFiles(int most) =>
-        new(Status400BadRequest, "invalid_value", $"The request may name at most {most} files.", Param: "input");
+    public static ApiError TooManyIds(int most) =>
+        new(Status400BadRequest, "invalid_value", $"The request may name at most {most} files, items and the like.", Param: "input");
 
     /// <summary>400 and not 413: agents answer 413 by sending the same again, several times.</summary>
     public static ApiError TooLarge(long most) => new(Status400BadRequest, "payload_too_large", $"The request is larger than {most} bytes. Send less input.", Param: "input");
@@ -93,7 +93,7 @@ internal static class Errors
     /// <summary>Word for word what the API says, which has no code for it: a client cannot tell, and need not, whether we or upstream do not know the id.</summary>
     public static ApiError IdNotFound(string kind, string id) => kind == OwnedKinds.File
         ? new(Status404NotFound, null, $"No such File object: {id}", Param: "id")
-        : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..]} with id '{id}' not found.");
+        : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..].Replace('_', ' ')} with id '{id}' not found.");
 
     /// <summary>A frame about a response that does not run on this connection.</summary>
     public static ApiError ResponseNotRunning(string id) => new(Status400BadRequest, "response_not_found", $"Response with id '{id}' is not active on this connection.", Param: "response_id");

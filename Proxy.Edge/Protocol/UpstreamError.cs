@@ -98,6 +98,10 @@ internal sealed partial record UpstreamError(
     /// <summary>The anchor that the message of a not-found quotes: <c>Previous response with id 'resp_1' not found.</c></summary>
     public string? QuotedAnchor => Message is not null && QuotedId.Match(Collapsed(Message)) is { Success: true } match ? match.Groups[1].Value : null;
 
+    /// <summary>True if something that the request names is not there: <c>Prompt with id 'pmpt_1' not found.</c></summary>
+    public bool SaysNotFound => Status == StatusCodes.Status404NotFound || Code?.EndsWith("_not_found", StringComparison.Ordinal) == true
+        || Message?.Contains("not found", StringComparison.OrdinalIgnoreCase) == true;
+
     /// <summary>True if the message names the id as a whole word: <c>resp_1</c> is not in <c>lost resp_12</c>.</summary>
     public bool Mentions(string id)
     {
@@ -121,7 +125,7 @@ internal sealed partial record UpstreamError(
         "invalid_api_key" or "authentication_error" or "token_invalidated" or "token_expired" or "token_revoked" or "account_deactivated" => UpstreamErrorKind.Authentication,
         "websocket_connection_limit_reached" => UpstreamErrorKind.ConnectionLimit,
         "invalid_encrypted_content" => UpstreamErrorKind.ForeignEncryption,
-        "invalid_request_error" or null when SaysNotFound(message, param) => UpstreamErrorKind.PreviousResponseNotFound,
+        "invalid_request_error" or null when SaysAnchorNotFound(message, param) => UpstreamErrorKind.PreviousResponseNotFound,
         // An error that has a code of its own may still say in its type what it is.
         not null when type is "usage_limit_reached" or "usage_not_included" => UpstreamErrorKind.Quota,
         _ when status == StatusCodes.Status401Unauthorized => UpstreamErrorKind.Authentication,
@@ -131,7 +135,7 @@ internal sealed partial record UpstreamError(
 
     // {"code":"invalid_request_error","param":"previous_response_id","message":"Previous response with id 'resp_1' not found."}
     // {"type":"invalid_request_error","message":"Invalid `previous_response_id`."}
-    private static bool SaysNotFound(string message, string? param)
+    private static bool SaysAnchorNotFound(string message, string? param)
     {
         var text = Collapsed(message);
         return (param == "previous_response_id" && text.Contains("previous response", StringComparison.OrdinalIgnoreCase) && text.Contains("not found", StringComparison.OrdinalIgnoreCase))

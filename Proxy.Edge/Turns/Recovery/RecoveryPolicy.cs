@@ -83,6 +83,9 @@ internal static class RecoveryPolicy
             // Upstream lets go of the socket: for an anchor that lives on it that is the end.
             UpstreamErrorKind.ConnectionLimit when facts.Anchor == Anchor.Local => DeadAnchor(facts, settings, reason),
             UpstreamErrorKind.ConnectionLimit when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayHere, reason),
+            // Rule 8a. Where it is at home was a guess.
+            UpstreamErrorKind.ForeignEncryption when facts.MayTryElsewhere && (facts.HasCompaction || !settings.DropForeignReasoning) => new RecoveryDecision(RecoveryAction.TryElsewhere, reason),
+            UpstreamErrorKind.Other when facts.MayTryElsewhere && error.SaysNotFound => new RecoveryDecision(RecoveryAction.TryElsewhere, "not_found"),
             UpstreamErrorKind.ForeignEncryption when facts.CanReplay && settings.DropForeignReasoning => new RecoveryDecision(RecoveryAction.DropReasoning, reason),
             // Rule 7: whatever else it is, is the client's to read.
             _ => new RecoveryDecision(RecoveryAction.Surface, reason),
@@ -131,6 +134,11 @@ internal static class RecoveryPolicy
     private static RecoveryDecision Refused(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now)
     {
         var (refusal, first) = (signal.Refusal, signal.First);
+        if (first is { Kind: SignalKind.Rejected, Error: { } rejection } && facts.IsGuess && (rejection.Kind == UpstreamErrorKind.ForeignEncryption || rejection.SaysNotFound))
+        {
+            // Nobody is left who could be asked.
+            return new RecoveryDecision(RecoveryAction.Surface, rejection.Reason);
+        }
         switch (refusal?.Reason)
         {
             case RefusalReason.OwnerGone:

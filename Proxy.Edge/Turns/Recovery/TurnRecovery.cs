@@ -105,7 +105,9 @@ internal sealed partial class TurnRecovery(
         IsAlone: signal.IsAlone,
         Replays: turn.Replays,
         TimeLeft: timeLeft,
-        Model: turn.Request.Model);
+        Model: turn.Request.Model,
+        IsGuess: turn.Route.IsGuess,
+        HasCompaction: turn.Request.HasCompaction);
 
     private async Task<bool> TryRefreshAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)
     {
@@ -130,7 +132,12 @@ internal sealed partial class TurnRecovery(
             await Task.Delay(decision.Wait, time, deadline.Token);
         }
         turn.DropsReasoning |= decision.Action == RecoveryAction.DropReasoning;
-        var failed = decision.Action == RecoveryAction.ReplayElsewhere ? turn.Account?.Id : null;
+        if (decision.Action == RecoveryAction.TryElsewhere)
+        {
+            turn.Route = turn.Route.Elsewhere();
+            turn.EncryptedIn = null;
+        }
+        var failed = decision.Action is RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere ? turn.Account?.Id : null;
         if (await admission.ReadmitAsync(turn, failed, refreshesCredential: false, deadline) is { } refused)
         {
             return refused;
