@@ -38,6 +38,9 @@ internal sealed record ApiKey(
     /// <summary>The id as contracts and key names carry it.</summary>
     public string Key { get; } = Id.ToString("N");
 
+    /// <summary>True if it need not name a model.</summary>
+    public bool MayUseEveryModel => Models.Contains("*");
+
     /// <summary>Neither revoked nor expired.</summary>
     public bool IsValidAt(DateTimeOffset now) => RevokedAt is null && !(ExpiresAt <= now);
 }
