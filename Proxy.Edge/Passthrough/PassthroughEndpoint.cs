@@ -15,7 +15,7 @@ namespace Proxy.Edge.Passthrough;
 
 /// <summary>Routes that pass through YARP's forwarder: who asks, whose the named ids are, which account answers, and then the bytes as they are.</summary>
 internal sealed class PassthroughEndpoint(
-    CallerAuthentication callers, RequestBodyReader bodies, TurnJournal journal, TurnAdmission admission, TurnEvents events,
+    CallerAuthentication callers, KeyWatch keys, RequestBodyReader bodies, TurnJournal journal, TurnAdmission admission, TurnEvents events,
     AccountsClient accounts, UpstreamHandlers handlers, IHttpForwarder forwarder, IOptions<EdgeOptions> options, IOptions<ContinuityOptions> continuity, TimeProvider time)
 {
     public async Task HandleAsync(HttpContext context, PassthroughRoute route)
@@ -81,14 +81,15 @@ internal sealed class PassthroughEndpoint(
             context.Request.Headers.Remove("Content-Encoding");
         }
         var isMinting = route.Use == RouteUse.Mints;
+        using var use = keys.Watch(caller.KeyId, grant => grant.Covers(account.Name, request.Model));
         var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(options.Value.IdleSeconds) };
         var failure = await forwarder.SendAsync(context, account.BaseUrl, handlers.For(account.Id), config,
-            new AccountTransformer(account, path, isMinting ? turn : null, events, options.Value.MaxEventBytes));
+            new AccountTransformer(account, path, isMinting ? turn : null, events, options.Value.MaxEventBytes), use.Ended);
         if (failure == ForwarderError.None || context.RequestAborted.IsCancellationRequested)
         {
             return null;
         }
-        error = Explain(context, failure);
+        error = use.Ended.IsCancellationRequested ? Errors.KeyEnded : Explain(context, failure);
         if (isMinting)
         {
             if (ReferenceEquals(error, Errors.UpstreamUnreachable))

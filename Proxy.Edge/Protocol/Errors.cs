@@ -74,6 +74,10 @@ internal static class Errors
 
     public static ApiError InvalidKey { get; } = new(Status401Unauthorized, "invalid_api_key", "The API key is unknown, revoked or expired.", ApiError.Authentication);
 
+    /// <summary>What ran is over, and the same key will not do for another try.</summary>
+    public static ApiError KeyEnded { get; } = new(Status401Unauthorized, "invalid_api_key",
+        "The API key was revoked, has expired, or may not use this model or account any more.", ApiError.Authentication, ShouldRetry: false);
+
     public static ApiError InvalidForward { get; } =
         new(Status401Unauthorized, "invalid_forward_token", "This endpoint takes turns of other edges only, each once.", ApiError.Authentication);
 

@@ -74,7 +74,8 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     /// <summary>Runs a turn to its end. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
-        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Drain.Over);
+        using var use = services.Keys.Watch(turn.Turn.Caller.KeyId, grant => grant.Covers(turn.Turn.Account?.Name, turn.Turn.Request.Model));
+        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, use.Ended, services.Drain.Over);
         var hasPlace = false;
         try
         {

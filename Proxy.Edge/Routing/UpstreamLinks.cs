@@ -61,6 +61,9 @@ internal sealed partial class UpstreamLinks(
     /// <summary>True if a socket is open on which a response was made that lives as long as it.</summary>
     public bool Holds(string anchor) => _links.Values.Any(link => link.Holds(anchor));
 
+    /// <summary>True if all that are open are of such accounts.</summary>
+    public bool AreAll(Predicate<AdmittedAccount> condition) => _links.Values.All(link => condition(link.Account));
+
     /// <summary>The socket that a lane's turns use on an account, if it is open.</summary>
     public UpstreamLink? Find(string? accountId, string lane) =>
         accountId is null ? null : Find((accountId, null)) ?? Find((accountId, lane));

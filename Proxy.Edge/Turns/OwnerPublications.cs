@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Turns;
 
@@ -94,7 +95,9 @@ internal sealed partial class OwnerPublications(
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
     {
         await foreach (var (attempt, request) in _pending.Reader.ReadAllAsync(stoppingToken))
         {

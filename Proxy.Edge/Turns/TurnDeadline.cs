@@ -3,7 +3,7 @@ using Proxy.Edge.Turns.Recovery;
 namespace Proxy.Edge.Turns;
 
 /// <summary>
-/// What ends a turn from outside, in one token: its client leaves, its slot is lost, the edge stops, or its time is up. The time runs from its acceptance and is
+/// What ends a turn from outside, in one token: its client leaves, its key ends, its slot is lost, the edge stops, or its time is up. The time runs from its acceptance and is
 /// never extended, however often it is sent.
 /// </summary>
 internal sealed class TurnDeadline : IDisposable
@@ -12,18 +12,20 @@ internal sealed class TurnDeadline : IDisposable
     private readonly TimeProvider _time;
     private readonly long _accepted;
     private readonly CancellationToken _clientLeft;
+    private readonly CancellationToken _keyEnded;
     private readonly CancellationToken _drained;
     private readonly CancellationTokenSource _whole;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _any;
     private CancellationTokenRegistration _lease;
 
+    /// <param name="keyEnded">Canceled when the caller's key does not cover the turn any more.</param>
     /// <param name="drained">Canceled when the edge stops and waits no longer.</param>
-    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, CancellationToken drained)
+    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, CancellationToken keyEnded, CancellationToken drained)
     {
-        (_options, _time, _accepted, _clientLeft, _drained) = (options, time, turn.AcceptedTimestamp, clientLeft, drained);
+        (_options, _time, _accepted, _clientLeft, _keyEnded, _drained) = (options, time, turn.AcceptedTimestamp, clientLeft, keyEnded, drained);
         _whole = new CancellationTokenSource(TimeLeft, time);
-        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, drained, _lost.Token, _whole.Token);
+        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, keyEnded, drained, _lost.Token, _whole.Token);
     }
 
     public CancellationToken Token => _any.Token;
@@ -50,6 +52,7 @@ internal sealed class TurnDeadline : IDisposable
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>
         _clientLeft.IsCancellationRequested ? SignalKind.ClientLeft
+        : _keyEnded.IsCancellationRequested ? SignalKind.KeyEnded
         : _drained.IsCancellationRequested ? SignalKind.Draining
         : _lost.IsCancellationRequested ? SignalKind.LeaseLost
         : SignalKind.Deadline;
