@@ -57,6 +57,30 @@ internal static class ErrorEvents
     }
 
     /// <summary>
+    /// Upstream's words for a steer whose response it does not know:
+    /// <code>{"type":"response.steer.failed","steer":{"id":"steer_1","previous_response_id":"resp_1"},"error":{"code":"response_not_found","message":"..."}}</code>
+    /// </summary>
+    public static byte[] SteerFailedFrame(string steerId, string responseId)
+    {
+        var error = Errors.ResponseNotRunning(responseId);
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using var writer = new Utf8JsonWriter(buffer);
+        writer.WriteStartObject();
+        writer.WriteString("type"u8, "response.steer.failed"u8);
+        writer.WriteStartObject("steer"u8);
+        writer.WriteString("id"u8, steerId);
+        writer.WriteString("previous_response_id"u8, responseId);
+        writer.WriteEndObject();
+        writer.WriteStartObject("error"u8);
+        writer.WriteString("code"u8, error.Code);
+        writer.WriteString("message"u8, error.Message);
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>
     /// An error frame of upstream as clients can read it: one without a numeric <c>status</c> they ignore and wait for minutes. All else passes as it came.
     /// <code>{"type":"error","error":{"code":"server_error"}}  ->  {"status":500,"type":"error","error":{"code":"server_error"}}</code>
     /// </summary>

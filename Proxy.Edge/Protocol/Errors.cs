@@ -102,6 +102,9 @@ internal static class Errors
         ? new(Status404NotFound, null, $"No such File object: {id}", Param: "id")
         : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..]} with id '{id}' not found.");
 
+    /// <summary>A frame about a response that does not run on this connection.</summary>
+    public static ApiError ResponseNotRunning(string id) => new(Status400BadRequest, "response_not_found", $"Response with id '{id}' is not active on this connection.", Param: "response_id");
+
     public static ApiError TwoOwners(string first, string second) =>
         new(Status400BadRequest, "conflicting_owners", $"'{first}' and '{second}' were made by different upstream accounts and cannot be used in one request.");
 

@@ -18,6 +18,9 @@ internal enum EventKind
 
     /// <summary><c>response.metadata</c>: headers that upstream sends late.</summary>
     Metadata,
+
+    /// <summary>An answer to a frame about a response, such as <c>response.steer.accepted</c>.</summary>
+    Control,
 }
 
 /// <summary>The beginning of an event: enough to relay it.</summary>
@@ -181,6 +184,7 @@ internal static class EventScanner
         : type.SequenceEqual(WireTypes.Error) ? EventKind.Error
         : type.SequenceEqual(WireTypes.Metadata) ? EventKind.Metadata
         : type.EndsWith(WireTypes.DeltaSuffix) ? EventKind.Delta
+        : WireTypes.IsOfControl(type) ? EventKind.Control
         : EventKind.Other;
 
     /// <summary>The value of the field at hand, if it is a string.</summary>

@@ -9,7 +9,9 @@ internal readonly record struct TokenUsage(long Input, long CachedInput, long Ou
 
 /// <summary>What a <c>response</c> object, or an error in its place, says about a turn.</summary>
 /// <param name="IncompleteReason">Why a response is incomplete; <c>steered</c> is followed by another response.</param>
-internal readonly record struct ResponseFacts(string? Id, string? Status, TokenUsage? Usage, UpstreamError? Error, string? IncompleteReason = null);
+/// <param name="PreviousResponseId">The response that it continues.</param>
+internal readonly record struct ResponseFacts(
+    string? Id, string? Status, TokenUsage? Usage, UpstreamError? Error, string? IncompleteReason = null, string? PreviousResponseId = null);
 
 /// <summary>Reads <see cref="ResponseFacts"/> without an object tree.</summary>
 internal static class ResponseFactsReader
@@ -39,7 +41,7 @@ internal static class ResponseFactsReader
         {
             // What was read so far stands.
         }
-        return new ResponseFacts(facts.Id ?? (facts.IsEvent ? null : facts.TopId), facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason);
+        return new ResponseFacts(facts.Id ?? (facts.IsEvent ? null : facts.TopId), facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason, facts.PreviousResponseId);
     }
 
     private static void ReadObject(ref Utf8JsonReader reader, ref Facts facts, Level level)
@@ -53,6 +55,7 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("usage"u8)) { ReadUsage(ref reader, ref facts); }
             else if (level is Level.Headers) { ReadHint(ref reader, ref facts); }
             else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = EventScanner.ReadString(ref reader) ?? facts.Id; }
+            else if (reader.ValueTextEquals("previous_response_id"u8) && level is Level.Response) { facts.PreviousResponseId = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("id"u8) && level is Level.Top) { facts.TopId = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("reason"u8) && level is Level.Incomplete) { facts.IncompleteReason = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("status"u8) || reader.ValueTextEquals("status_code"u8)) { ReadStatus(ref reader, ref facts); }
@@ -178,7 +181,7 @@ internal static class ResponseFactsReader
 
     private struct Facts
     {
-        public string? Id, TopId, Status, Code, Type, Message, Param, IncompleteReason;
+        public string? Id, TopId, Status, Code, Type, Message, Param, IncompleteReason, PreviousResponseId;
         public bool IsEvent;
         public int? ErrorStatus;
         public TokenUsage? Usage;

@@ -25,6 +25,9 @@ internal sealed record TurnRequest
     /// <summary>The anchor.</summary>
     public string? PreviousResponseId { get; init; }
 
+    /// <summary>The response that a frame other than <c>response.create</c> is about, such as <c>response.interrupt</c>.</summary>
+    public string? ResponseId { get; init; }
+
     public string? ConversationId { get; init; }
 
     /// <summary>Distinct, in order of appearance.</summary>

@@ -69,6 +69,7 @@ internal static class TurnRequestScanner
         else if (reader.ValueTextEquals("generate"u8)) { fields.Once(Member.Generate, "generate"); fields.Generate = ReadBoolean(ref reader) ?? true; }
         else if (reader.ValueTextEquals("stream_id"u8)) { fields.Once(Member.StreamId, "stream_id"); fields.StreamId = ReadString(ref reader, "stream_id", fields); }
         else if (reader.ValueTextEquals("previous_response_id"u8)) { fields.Once(Member.Anchor, "previous_response_id"); fields.PreviousResponseId = ReadString(ref reader, "previous_response_id", fields); }
+        else if (reader.ValueTextEquals("response_id"u8)) { fields.Once(Member.ResponseId, "response_id"); fields.ResponseId = ReadString(ref reader, "response_id", fields); }
         else if (reader.ValueTextEquals("prompt_cache_key"u8)) { fields.Once(Member.CacheKey, "prompt_cache_key"); fields.PromptCacheKey = ReadName(ref reader); }
         else if (reader.ValueTextEquals("conversation"u8)) { fields.Once(Member.Conversation, "conversation"); ReadConversation(ref reader, fields); }
         else if (reader.ValueTextEquals("client_metadata"u8)) { fields.Once(Member.Metadata, "client_metadata"); ReadMetadata(ref reader, fields); }
@@ -252,11 +253,12 @@ internal static class TurnRequestScanner
         TurnState = 1 << 12,
         SessionId = 1 << 13,
         ThreadId = 1 << 14,
+        ResponseId = 1 << 15,
     }
 
     private sealed class Fields
     {
-        public string? Type, Model, StreamId, PreviousResponseId, ConversationId, PromptCacheKey, TurnState, SessionId, ThreadId;
+        public string? Type, Model, StreamId, PreviousResponseId, ResponseId, ConversationId, PromptCacheKey, TurnState, SessionId, ThreadId;
         public bool Stream, Background, HasEncryptedContent, HasCompaction, Store = true, Generate = true;
 
         private readonly HashSet<string> _knownFiles = new(StringComparer.Ordinal);
@@ -301,6 +303,7 @@ internal static class TurnRequestScanner
             Generate = Generate,
             StreamId = StreamId,
             PreviousResponseId = PreviousResponseId,
+            ResponseId = ResponseId,
             ConversationId = ConversationId,
             FileIds = FileIds,
             PromptCacheKey = PromptCacheKey,

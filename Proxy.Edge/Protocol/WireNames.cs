@@ -26,6 +26,12 @@ internal static class WireTypes
 {
     public const string Create = "response.create";
 
+    /// <summary>Changes the course of a running response; names it as <c>previous_response_id</c>.</summary>
+    public const string Steer = "response.steer";
+
+    /// <summary>Acknowledges a response that has ended; nobody waits for an answer, and an idle client would take one for its next turn's.</summary>
+    public const string Processed = "response.processed";
+
     public static ReadOnlySpan<byte> Created => "response.created"u8;
     public static ReadOnlySpan<byte> Completed => "response.completed"u8;
     public static ReadOnlySpan<byte> Failed => "response.failed"u8;
@@ -33,6 +39,9 @@ internal static class WireTypes
     public static ReadOnlySpan<byte> DeltaSuffix => ".delta"u8;
     public static ReadOnlySpan<byte> Metadata => "response.metadata"u8;
     public static ReadOnlySpan<byte> Error => "error"u8;
+
+    /// <summary>True for upstream's answers to frames about a response: <c>response.steer.accepted</c>, <c>response.interrupt.accepted</c>. They may come after its end.</summary>
+    public static bool IsOfControl(ReadOnlySpan<byte> type) => type.StartsWith("response.steer."u8) || type.StartsWith("response.interrupt."u8) || type.StartsWith("response.inject."u8);
 
     /// <summary>False for types of events that are about a socket rather than a response on it, and for what is no event at all.</summary>
     public static bool IsOfResponse(ReadOnlySpan<byte> type) => !type.IsEmpty && !type.StartsWith("codex."u8) && !type.StartsWith("responsesapi."u8);

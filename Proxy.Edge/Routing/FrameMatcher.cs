@@ -8,7 +8,8 @@ internal readonly record struct PendingTurn(string Lane, string? ResponseId, str
 
 /// <summary>An event that begins or ends a response.</summary>
 /// <param name="Lane">The name it carries; null if it carries none, or the socket has no lanes.</param>
-internal readonly record struct LifecycleFrame(EventKind Kind, string? Lane, string? ResponseId, UpstreamError? Error);
+/// <param name="Anchor">The response that the one it begins continues; null where that is not told, or there is none.</param>
+internal readonly record struct LifecycleFrame(EventKind Kind, string? Lane, string? ResponseId, UpstreamError? Error, string? Anchor = null);
 
 /// <summary>
 /// Tells whose response an event begins or ends: by response id, by lane, by the anchor that an error quotes, or because only one turn can be
@@ -27,15 +28,16 @@ internal static class FrameMatcher
         var onLane = IndexOf(pending, turn => turn.Lane == (frame.Lane ?? Lane.Default));
         return frame switch
         {
-            { Kind: EventKind.Created } => Created(pending, onLane),
+            { Kind: EventKind.Created } => Created(pending, frame),
             { Kind: EventKind.Failed or EventKind.Error } => Failed(pending, frame, onLane),
             { ResponseId: null } => One(onLane),
             _ => [],
         };
     }
 
-    private static IReadOnlyList<int> Created(IReadOnlyList<PendingTurn> pending, int? onLane) =>
-        onLane is { } index && pending[index].ResponseId is null ? [index] : [];
+    // One that continues something else was not asked for by this turn.
+    private static IReadOnlyList<int> Created(IReadOnlyList<PendingTurn> pending, LifecycleFrame frame) => One(IndexOf(pending, turn =>
+        turn.Lane == (frame.Lane ?? Lane.Default) && turn.ResponseId is null && (frame.Anchor is null || frame.Anchor == turn.Anchor)));
 
     private static IReadOnlyList<int> Failed(IReadOnlyList<PendingTurn> pending, LifecycleFrame frame, int? onLane)
     {

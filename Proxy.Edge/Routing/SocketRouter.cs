@@ -40,7 +40,7 @@ internal sealed class SocketRouter : IDisposable
     public SocketRouter(SocketServices services, HttpRequest handshake, Caller caller, string path, MessageSocket client)
     {
         (_services, _handshake, _caller, _client) = (services, handshake, caller, client);
-        _links = new UpstreamLinks(services, handshake, path, client, CloseIfIdsAreGoneAsync, _ended.Token);
+        _links = new UpstreamLinks(services, handshake, path, client, CloseIfIdsAreGoneAsync, FollowUpstream, _ended.Token);
         _turns = new SocketTurnRunner(services, client, _links, _ended.Token);
         _lanes = new ClientLanes(_turns.RunAsync);
         _key = services.Keys.Watch(caller.KeyId, grant => _links.AreAll(account => grant.Covers(account.Name, model: null)));
@@ -70,6 +70,7 @@ internal sealed class SocketRouter : IDisposable
             await _ended.CancelAsync();
             await goodbye;
             await _lanes.CompleteAsync();
+            await _turns.WhenFollowedAsync();
             await _links.WhenEndedAsync();
         }
     }
@@ -147,14 +148,25 @@ internal sealed class SocketRouter : IDisposable
         await _turns.TellAsync(error!, request.StreamId);
     }
 
-    // Frames that are not turns (steering, and whatever comes next) go where their lane's turns go.
+    // Frames that are not turns (steering, interrupting, and whatever comes next) are about a response, which they name; only where they do not, lanes tell.
     private async Task PassAsync(TurnRequest request, PooledBody frame)
     {
-        if (!_key.Ended.IsCancellationRequested && _links.Find(_turns.CurrentAccountId, request.StreamId ?? Lane.Default) is { } link)
+        if (_key.Ended.IsCancellationRequested)
+        {
+            return;
+        }
+        var named = request.Type == WireTypes.Processed ? null : request.ResponseId ?? request.PreviousResponseId;
+        if ((named is null ? _links.For(request.StreamId, _turns.CurrentAccountId) : _links.Knowing(named)) is { } link)
         {
             await link.PassAsync(frame.Memory, _ended.Token);
         }
+        else if (named is not null)
+        {
+            await _turns.TellNotRunningAsync(request, named);
+        }
     }
+
+    private SocketAttempt? FollowUpstream(UpstreamLink link, Turn ended, string lane) => _turns.Follow(link, ended, lane);
 
     // Ids that lived on that socket are gone. While the client is idle, closing costs it nothing: it comes back and sends its history.
     private Task CloseIfIdsAreGoneAsync(UpstreamLink link) =>

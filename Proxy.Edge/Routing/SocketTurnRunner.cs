@@ -1,4 +1,5 @@
 using Proxy.Edge.Downstream;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
@@ -16,6 +17,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
 
     private readonly SemaphoreSlim _inFlight = new(MaxInFlight);
     private readonly SocketEvents _events = new(client);
+    private readonly RunningTasks _followed = new();
     private readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds);
     private volatile string? _currentAccountId;
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -74,8 +76,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     /// <summary>Runs a turn to its end. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
-        using var use = services.Keys.Watch(turn.Turn.Caller.KeyId, grant => grant.Covers(turn.Turn.Account?.Name, turn.Turn.Request.Model));
-        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, use.Ended, services.Drain.Over);
+        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Keys, services.Drain.Over);
         var hasPlace = false;
         try
         {
@@ -105,6 +106,62 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
 
     /// <summary>Tells the client something that is about no turn, or about one that never came to be.</summary>
     public Task TellAsync(ApiError error, string? streamId) => SendAsync(ErrorEvents.ErrorFrame(error, streamId));
+
+    /// <summary>Tells the client that what it is about does not run here, in upstream's words.</summary>
+    public Task TellNotRunningAsync(TurnRequest request, string responseId) => SendAsync(request.Type == WireTypes.Steer
+        ? ErrorEvents.SteerFailedFrame($"steer_{Guid.CreateVersion7():N}", responseId)
+        : ErrorEvents.ErrorFrame(Errors.ResponseNotRunning(responseId), request.StreamId));
+
+    /// <summary>
+    /// Upstream has begun another response by itself behind one that has ended, as it does with steering that came late: that is a turn of its own. Null if the socket takes
+    /// no more turns.
+    /// </summary>
+    public SocketAttempt? Follow(UpstreamLink link, Turn ended, string lane)
+    {
+        if (!TryAccept())
+        {
+            return null;
+        }
+        var turn = new SocketTurn(services.Journal.Succeed(ended), new PooledBody(initialCapacity: 1));
+        var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Keys, services.Drain.Over);
+        var attempt = new SocketAttempt(turn.Turn, lane, deadline.BeginAttempt(), _events);
+        _followed.Add(FollowAsync(link, turn, attempt, deadline));
+        return attempt;
+    }
+
+    /// <summary>Ends when all turns have that upstream began by itself.</summary>
+    public Task WhenFollowedAsync() => _followed.WhenEndedAsync();
+
+    private async Task FollowAsync(UpstreamLink link, SocketTurn turn, SocketAttempt attempt, TurnDeadline deadline)
+    {
+        using (turn)
+        using (deadline)
+        using (attempt.Deadline)
+        {
+            try
+            {
+                var slot = services.Admission.JoinAsync(turn.Turn, deadline);
+                var signal = await link.WaitAsync(attempt);
+                turn.Last = attempt.Turn;
+                await slot;
+                if (signal is not null)
+                {
+                    await RecoverAsync(turn, signal, deadline);
+                }
+            }
+            catch (Exception exception)
+            {
+                LogFault(services.Logger, exception, turn.Turn.Id);
+                await RecoverAsync(turn, new RecoverySignal(SignalKind.Fault), deadline);
+            }
+            finally
+            {
+                services.Journal.Release(turn.Last);
+                services.Journal.Release(turn.Turn);
+                Dismiss();
+            }
+        }
+    }
 
     private async Task RunToEndAsync(SocketTurn turn, TurnDeadline deadline)
     {

@@ -1,6 +1,7 @@
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Routing;
@@ -9,10 +10,11 @@ namespace Proxy.Edge.Routing;
 /// The events of an upstream socket: scans each, finds the turn it belongs to, and sends it on to that turn's client; an error goes to the turn's own task, which
 /// decides what the client is told.
 /// </summary>
-/// <param name="lane">The only lane the socket carries, whose name its events get; null for one with lanes of its own.</param>
+/// <param name="hasLanes">Its events bear the names of their lanes; else they get that of their turn.</param>
 /// <param name="strays">Where events go that are of no turn; null drops them.</param>
+/// <param name="follow">Begins the turn of a response that upstream has begun by itself; null if that may not be.</param>
 internal sealed class UpstreamEvents(
-    SocketAttempts attempts, SocketEnd end, LocalIds localIds, string? lane, IEventSink? strays, SocketServices services)
+    SocketAttempts attempts, SocketEnd end, LocalIds localIds, bool hasLanes, IEventSink? strays, Func<Turn, string, SocketAttempt?> follow, SocketServices services)
 {
     /// <summary>Relays one event; false when the client is gone.</summary>
     public async Task<bool> RelayAsync(PooledBody message, CancellationToken cancellationToken)
@@ -22,7 +24,13 @@ internal sealed class UpstreamEvents(
         {
             return await RelayLifecycleAsync(head, message, cancellationToken);
         }
-        if (attempts.OnLaneOf(message.Span) is { } attempt)
+        var attempt = attempts.OnLaneOf(message.Span);
+        if (head.Kind == EventKind.Control && attempt?.ResponseId is null)
+        {
+            // It is about a response that has ended, and says so itself; the turn that waits on the lane has no part in it.
+            return strays is null || await strays.SendAsync(head, EventOf(message, attempts.LatestLane), cancellationToken);
+        }
+        if (attempt is not null)
         {
             if (attempt.IsAbandoned)
             {
@@ -43,15 +51,27 @@ internal sealed class UpstreamEvents(
         }
         else
         {
-            return strays is null || await strays.SendAsync(head, EventOf(message), cancellationToken);
+            return strays is null || await strays.SendAsync(head, EventOf(message, attempts.LatestLane), cancellationToken);
         }
-        return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+        return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
     }
 
     private async Task<bool> RelayLifecycleAsync(EventHead head, PooledBody message, CancellationToken cancellationToken)
     {
         var facts = ResponseFactsReader.Read(message.Span);
+        if (head.Kind == EventKind.Created && end.IsOpen && attempts.Continued(message.Span, facts) is var (ended, lane) && follow(ended, lane) is { } successor)
+        {
+            attempts.AddSuccessor(successor);
+            return await RelayAsync(successor, head, facts, message, cancellationToken);
+        }
         var matches = attempts.Match(head.Kind, message.Span, facts);
+        if (matches.Count == 0 && head.Kind is EventKind.Failed or EventKind.Error && attempts.OnlyWaiting(facts) is { } only)
+        {
+            // It quotes what nobody knows, and there is only one whose it can be. Should anything else come of that, it must not reach the next turn.
+            Fail(only, facts, message);
+            end.Retire();
+            return true;
+        }
         if (matches.Count == 0)
         {
             // An idle client would take it for the answer to its next turn.
@@ -70,7 +90,7 @@ internal sealed class UpstreamEvents(
                 {
                     Fail(attempt, facts, message);
                 }
-                else if (!await attempt.Client.SendAsync(head, EventOf(message), cancellationToken))
+                else if (!await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken))
                 {
                     return false;
                 }
@@ -96,7 +116,7 @@ internal sealed class UpstreamEvents(
                 return true;
             }
             services.Events.Relay(attempt.Turn, head, message.Span);
-            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+            return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
         }
         // A steered response is followed by another one: it ends, its attempt does not.
         var isSteered = facts.IncompleteReason == "steered";
@@ -112,6 +132,7 @@ internal sealed class UpstreamEvents(
             end.Cut(new RecoverySignal(SignalKind.SessionLost));
             return true;
         }
+        attempts.NoteEnded(attempt);
         if (!attempt.Turn.Request.Store && facts.Id is { } id)
         {
             localIds.Add(id);
@@ -124,12 +145,12 @@ internal sealed class UpstreamEvents(
                 services.Journal.End(successor, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
             }
             attempt.Deadline.Progress();
-            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+            return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
         }
         end.Remove(attempt);
         try
         {
-            return await attempt.Client.SendAsync(head, EventOf(message), cancellationToken);
+            return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
         }
         finally
         {
@@ -156,7 +177,7 @@ internal sealed class UpstreamEvents(
         end.Remove(attempt);
         if (attempt.TryFinish())
         {
-            attempt.TryEnd(RejectionOf(facts) with { IsAlone = isAlone, Raw = EventOf(message).ToArray() });
+            attempt.TryEnd(RejectionOf(facts) with { IsAlone = isAlone, Raw = EventOf(message, attempt.Lane).ToArray() });
             return;
         }
         attempt.TryEnd(null);
@@ -164,5 +185,5 @@ internal sealed class UpstreamEvents(
 
     private static RecoverySignal RejectionOf(ResponseFacts facts) => new(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
 
-    private ReadOnlyMemory<byte> EventOf(PooledBody message) => lane is { Length: > 0 } ? StreamIds.Insert(message.Span, lane) : message.Memory;
+    private ReadOnlyMemory<byte> EventOf(PooledBody message, string lane) => hasLanes || lane.Length == 0 ? message.Memory : StreamIds.Insert(message.Span, lane);
 }

@@ -1,6 +1,7 @@
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Turns;
 using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Routing;
@@ -11,24 +12,29 @@ namespace Proxy.Edge.Routing;
 internal sealed class UpstreamLink
 {
     private readonly MessageSocket _upstream;
-    private readonly string? _lane;
+    private readonly bool _hasLanes;
     private readonly bool _drainsAbandoned;
     private readonly SocketAttempts _attempts;
     private readonly SocketEnd _end;
     private readonly UpstreamEvents _events;
     private readonly LocalIds _localIds = new();
 
-    /// <param name="lane">The only lane it carries, where the account has no lanes of its own; the lane's name is then ours to add and to take away.</param>
+    // Without lanes of its own it carries one turn at a time; a turn of another lane waits here. Never disposed: a waiter may come late.
+    private readonly SemaphoreSlim _turn = new(1);
+
     /// <param name="strays">Where events go that are of no turn, such as telemetry; null drops them.</param>
     /// <param name="drainsAbandoned">
     /// A turn whose client has left runs to its end upstream, heard by nobody, and the socket lives on. Otherwise the socket is cut: it is that client's own.
     /// </param>
-    public UpstreamLink(MessageSocket upstream, AdmittedAccount account, string? lane, IEventSink? strays, bool drainsAbandoned, SocketServices services)
+    /// <param name="follow">Begins the turn of a response that upstream has begun by itself behind one that has ended, on the lane named; null if that may not be.</param>
+    /// <param name="hasLanes">Its frames name their lanes; else it carries one turn at a time, and the names are ours to add and to take away.</param>
+    public UpstreamLink(
+        MessageSocket upstream, AdmittedAccount account, bool hasLanes, IEventSink? strays, bool drainsAbandoned, Func<UpstreamLink, Turn, string, SocketAttempt?> follow, SocketServices services)
     {
-        (_upstream, Account, _lane, _drainsAbandoned) = (upstream, account, lane, drainsAbandoned);
-        _attempts = new SocketAttempts(lane);
+        (_upstream, Account, _hasLanes, _drainsAbandoned) = (upstream, account, hasLanes, drainsAbandoned);
+        _attempts = new SocketAttempts(hasLanes);
         _end = new SocketEnd(upstream, _attempts, services.Time);
-        _events = new UpstreamEvents(_attempts, _end, _localIds, lane, strays, services);
+        _events = new UpstreamEvents(_attempts, _end, _localIds, hasLanes, strays, (ended, lane) => follow(this, ended, lane), services);
     }
 
     public AdmittedAccount Account { get; }
@@ -45,9 +51,36 @@ internal sealed class UpstreamLink
     /// <summary>True if the response was made here and lives as long as the socket.</summary>
     public bool Holds(string anchor) => IsOpen && _localIds.Contains(anchor);
 
+    /// <summary>True if the response runs here, or was the last to end on its lane.</summary>
+    public bool Knows(string responseId) => _attempts.Knows(responseId);
+
+    /// <summary>True if a turn of the lane is on it.</summary>
+    public bool Runs(string lane) => _attempts.RunsOn(lane);
+
+    /// <summary>True if a turn is on it.</summary>
+    public bool IsBusy => !_attempts.IsEmpty;
+
     /// <summary>Sends a turn's frame and waits for its end.</summary>
     /// <returns>Null when the terminal event was relayed; else what happened instead.</returns>
+    /// <exception cref="OperationCanceledException">The turn's deadline, before it was sent.</exception>
     public async Task<RecoverySignal?> RunAsync(SocketAttempt attempt, ReadOnlyMemory<byte> frame)
+    {
+        if (_hasLanes)
+        {
+            return await SendAsync(attempt, frame);
+        }
+        await _turn.WaitAsync(attempt.Deadline.Token);
+        try
+        {
+            return await SendAsync(attempt, frame);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async Task<RecoverySignal?> SendAsync(SocketAttempt attempt, ReadOnlyMemory<byte> frame)
     {
         _attempts.Add(attempt);
         // The pump may have ended between the check and the entry; it looks at the entries after it has said so.
@@ -62,8 +95,22 @@ internal sealed class UpstreamLink
             attempt.Turn.Send();
             attempt.Deadline.Sending(frame.Length);
             // Where it fails the pump finds the socket closed, too, and says so.
-            await _upstream.SendAsync(NamesLane ? StreamIds.Strip(frame.Span) : frame, attempt.Deadline.Token);
+            await _upstream.SendAsync(_hasLanes || attempt.Lane.Length == 0 ? frame : StreamIds.Strip(frame.Span), attempt.Deadline.Token);
             attempt.Deadline.Sent();
+        }
+        catch (OperationCanceledException) when (attempt.Deadline.Token.IsCancellationRequested)
+        {
+            // Told below.
+        }
+        return await WaitAsync(attempt);
+    }
+
+    /// <summary>Waits for the end of a turn that is on the socket.</summary>
+    /// <returns>Null when the terminal event was relayed; else what happened instead.</returns>
+    public async Task<RecoverySignal?> WaitAsync(SocketAttempt attempt)
+    {
+        try
+        {
             return await attempt.Ended.WaitAsync(attempt.Deadline.Token);
         }
         catch (OperationCanceledException) when (attempt.Deadline.Token.IsCancellationRequested)
@@ -94,7 +141,7 @@ internal sealed class UpstreamLink
 
     /// <summary>Passes a frame that is not a turn.</summary>
     public Task PassAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken) =>
-        _upstream.SendAsync(NamesLane ? StreamIds.Strip(frame.Span) : frame, cancellationToken);
+        _upstream.SendAsync(_hasLanes ? frame : StreamIds.Strip(frame.Span), cancellationToken);
 
     /// <summary>Takes no more turns; closes when those that run have ended.</summary>
     public void Retire() => _end.Retire();
@@ -150,6 +197,4 @@ internal sealed class UpstreamLink
             }
         }
     }
-
-    private bool NamesLane => _lane is { Length: > 0 };
 }

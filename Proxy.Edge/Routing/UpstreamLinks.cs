@@ -13,11 +13,16 @@ namespace Proxy.Edge.Routing;
 /// They are opened when a turn needs them and live until either side ends.
 /// </summary>
 /// <param name="diedIdle">Called when a socket has ended that no turn was on.</param>
+/// <param name="follow">Begins the turn of a response that upstream has begun by itself.</param>
 /// <param name="clientEnded">Ends them all.</param>
 internal sealed partial class UpstreamLinks(
-    SocketServices services, HttpRequest handshake, string path, MessageSocket client, Func<UpstreamLink, Task> diedIdle, CancellationToken clientEnded) : IDisposable
+    SocketServices services, HttpRequest handshake, string path, MessageSocket client, Func<UpstreamLink, Task> diedIdle,
+    Func<UpstreamLink, Turn, string, SocketAttempt?> follow, CancellationToken clientEnded) : IDisposable
 {
     private readonly ConcurrentDictionary<(string AccountId, string? Lane), UpstreamLink> _links = new();
+
+    // All that have not ended, also those that another has taken the place of.
+    private readonly ConcurrentDictionary<UpstreamLink, bool> _open = new();
     private readonly RunningTasks _pumps = new();
     private readonly SocketEvents _events = new(client);
 
@@ -35,8 +40,10 @@ internal sealed partial class UpstreamLinks(
         var key = KeyOf(account, lane);
         if (turn.Route.Anchor == Anchor.Local)
         {
-            // Nowhere else would it be found.
-            return Find(key) is { } home && home.Holds(turn.Request.PreviousResponseId!) ? (home, null) : (null, new RecoverySignal(SignalKind.AnchorGone));
+            // Nowhere else would it be found, whatever the lane that asks.
+            return _open.Keys.FirstOrDefault(link => link.Account.Id == account.Id && link.Holds(turn.Request.PreviousResponseId!)) is { } home
+                ? (home, null)
+                : (null, new RecoverySignal(SignalKind.AnchorGone));
         }
         if (Find(key) is { } open)
         {
@@ -59,14 +66,26 @@ internal sealed partial class UpstreamLinks(
     }
 
     /// <summary>True if a socket is open on which a response was made that lives as long as it.</summary>
-    public bool Holds(string anchor) => _links.Values.Any(link => link.Holds(anchor));
+    public bool Holds(string anchor) => _open.Keys.Any(link => link.Holds(anchor));
 
     /// <summary>True if all that are open are of such accounts.</summary>
-    public bool AreAll(Predicate<AdmittedAccount> condition) => _links.Values.All(link => condition(link.Account));
+    public bool AreAll(Predicate<AdmittedAccount> condition) => _open.Keys.All(link => condition(link.Account));
 
-    /// <summary>The socket that a lane's turns use on an account, if it is open.</summary>
-    public UpstreamLink? Find(string? accountId, string lane) =>
-        accountId is null ? null : Find((accountId, null)) ?? Find((accountId, lane));
+    /// <summary>The socket on which a response runs, or was the last to end on its lane.</summary>
+    public UpstreamLink? Knowing(string responseId) => _open.Keys.FirstOrDefault(link => link.Knows(responseId));
+
+    /// <summary>
+    /// The socket for a frame that names no response: that on which its lane's turn runs, else the only one on which any turn does, else the one that the lane's next
+    /// turn would use on the account.
+    /// </summary>
+    public UpstreamLink? For(string? streamId, string? accountId)
+    {
+        var lane = streamId ?? Lane.Default;
+        UpstreamLink[] busy = [.. _open.Keys.Where(link => link.IsBusy)];
+        return busy.FirstOrDefault(link => link.Runs(lane))
+            ?? (streamId is null && busy is [var only] ? only : null)
+            ?? (accountId is null ? null : Find((accountId, null)) ?? Find((accountId, lane)));
+    }
 
     /// <summary>Ends when all sockets have.</summary>
     public Task WhenEndedAsync() => _pumps.WhenEndedAsync();
@@ -104,7 +123,8 @@ internal sealed partial class UpstreamLinks(
 
     private UpstreamLink Link(AdmittedAccount account, (string, string?) key, MessageSocket socket)
     {
-        var link = new UpstreamLink(socket, account, key.Item2, strays: _events, drainsAbandoned: false, services);
+        var link = new UpstreamLink(socket, account, account.Lanes, strays: _events, drainsAbandoned: false, follow, services);
+        _open[link] = true;
         _links[key] = link;
         _pumps.Add(PumpAsync(link, key));
         return link;
@@ -120,6 +140,7 @@ internal sealed partial class UpstreamLinks(
         {
             LogFault(services.Logger, exception);
         }
+        _open.TryRemove(link, out _);
         _links.TryRemove(new KeyValuePair<(string, string?), UpstreamLink>(key, link));
         if (link.DiedIdle)
         {

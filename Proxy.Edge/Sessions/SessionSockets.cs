@@ -161,7 +161,7 @@ internal sealed partial class SessionSockets(
             }
             turn.GivenTurnState = headers[WireHeaders.TurnState];
             services.Events.GaveTurnState(turn.Caller, turn.Scope, account, turn.GivenTurnState, session.Key.Name);
-            var socket = new SessionSocket(new UpstreamLink(upstream, account, Lane.Default, strays: null, drainsAbandoned: true, services), account, headers, services.Time);
+            var socket = new SessionSocket(new UpstreamLink(upstream, account, hasLanes: false, strays: null, drainsAbandoned: true, follow: (_, _, _) => null, services), account, headers, services.Time);
             socket.TryEnter();
             session.Account = new SessionAccount(account.Id, account.Domain);
             metrics.CountSocket(1);

@@ -28,8 +28,7 @@ internal sealed partial class HttpTurnRunner(
     public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor = null)
     {
         var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
-        using var use = keys.Watch(turn.Caller.KeyId, grant => grant.Covers(turn.Account?.Name, turn.Request.Model));
-        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, use.Ended, drain.Over);
+        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, keys, drain.Over);
         try
         {
             await RunToEndAsync(context, answer, turn, body, path, forwardedFor, deadline);

@@ -57,6 +57,29 @@ internal sealed partial class TurnAdmission(
         RefreshCredential = refreshesCredential,
     }, deadline);
 
+    /// <summary>
+    /// Counts a turn that upstream has begun by itself against the account's slots. It runs already: where there is no slot, or nobody to ask, it runs without one.
+    /// </summary>
+    public async Task JoinAsync(Turn turn, TurnDeadline deadline)
+    {
+        try
+        {
+            var response = await AskAsync(turn, RequestFor(turn) with { Domain = null, OnlyAccountId = turn.Account!.Id, MovesFrom = null, WaitMs = 0 }, deadline.Token);
+            if (response?.Account is { } account && !turn.HasEnded)
+            {
+                deadline.Watch(leases.Hold(turn.Id, account.Id));
+            }
+            else if (response?.Account is not null)
+            {
+                await accounts.AbandonAsync(turn.Id);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The turn has ended first, and the slot was given back.
+        }
+    }
+
     /// <summary>Where a request that names these ids has to go; neither a route nor an error if that could not be looked up.</summary>
     public async Task<(OwnerRoute? Route, ApiError? Error)> ResolveAsync(Turn turn, IReadOnlyList<OwnedId> demands, CancellationToken cancellationToken)
     {

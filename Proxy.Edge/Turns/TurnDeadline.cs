@@ -1,3 +1,4 @@
+using Proxy.Edge.Callers;
 using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Turns;
@@ -12,20 +13,21 @@ internal sealed class TurnDeadline : IDisposable
     private readonly TimeProvider _time;
     private readonly long _accepted;
     private readonly CancellationToken _clientLeft;
-    private readonly CancellationToken _keyEnded;
+    private readonly KeyUse _key;
     private readonly CancellationToken _drained;
     private readonly CancellationTokenSource _whole;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _any;
     private CancellationTokenRegistration _lease;
 
-    /// <param name="keyEnded">Canceled when the caller's key does not cover the turn any more.</param>
+    /// <param name="keys">Ends the turn with its caller's key.</param>
     /// <param name="drained">Canceled when the edge stops and waits no longer.</param>
-    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, CancellationToken keyEnded, CancellationToken drained)
+    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, KeyWatch keys, CancellationToken drained)
     {
-        (_options, _time, _accepted, _clientLeft, _keyEnded, _drained) = (options, time, turn.AcceptedTimestamp, clientLeft, keyEnded, drained);
+        (_options, _time, _accepted, _clientLeft, _drained) = (options, time, turn.AcceptedTimestamp, clientLeft, drained);
+        _key = keys.Watch(turn.Caller.KeyId, grant => grant.Covers(turn.Account?.Name, turn.Request.Model));
         _whole = new CancellationTokenSource(TimeLeft, time);
-        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, keyEnded, drained, _lost.Token, _whole.Token);
+        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, _key.Ended, drained, _lost.Token, _whole.Token);
     }
 
     public CancellationToken Token => _any.Token;
@@ -52,7 +54,7 @@ internal sealed class TurnDeadline : IDisposable
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>
         _clientLeft.IsCancellationRequested ? SignalKind.ClientLeft
-        : _keyEnded.IsCancellationRequested ? SignalKind.KeyEnded
+        : _key.Ended.IsCancellationRequested ? SignalKind.KeyEnded
         : _drained.IsCancellationRequested ? SignalKind.Draining
         : _lost.IsCancellationRequested ? SignalKind.LeaseLost
         : SignalKind.Deadline;
@@ -62,6 +64,7 @@ internal sealed class TurnDeadline : IDisposable
         // Waits for a callback that runs, so that it finds its source undisposed.
         _lease.Dispose();
         _any.Dispose();
+        _key.Dispose();
         _lost.Dispose();
         _whole.Dispose();
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using Proxy.Edge.Tests.Fixture;
 using Simulator.Scripts;
 
@@ -12,10 +13,19 @@ public sealed class BackgroundTests
     public async Task A_stream_that_is_cut_ends_without_an_end_and_can_be_gone_on_with()
     {
         await using var edge = await StartAsync();
-        var turn = edge.TurnAsync(Background);
-        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
-        edge.Sim.Kill();
-        var events = Sse.Read((await turn).Body);
+        using var response = await edge.PostAsync(RunningEdge.Body(Background));
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var body = new StringBuilder();
+        // What is on its way when a connection is cut is lost, so it is cut when all of it is here.
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            body.Append(line).Append('\n');
+            if (line.Contains("response.output_text.delta", StringComparison.Ordinal) && edge.Sim.Stalled == 1)
+            {
+                edge.Sim.Kill();
+            }
+        }
+        var events = Sse.Read(body.ToString());
         Assert.Equal(("response.created", "response.output_text.delta"), (events[0].Type(), events[^1].Type()));
         Assert.Equal(Enumerable.Range(0, events.Count).Select(number => (long)number), events.Select(one => one.Sequence()));
         edge.Sim.Release();

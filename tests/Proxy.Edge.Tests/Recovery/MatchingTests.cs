@@ -56,17 +56,14 @@ public sealed class MatchingTests
         await edge.NothingIsLeftAsync(turns: 4);
     }
 
-    // W13: a hint that matches nobody belongs to nobody; before, the only follow-up without an id was failed for it.
+    // W13: a hint that matches nobody belongs to nobody, where a response has begun.
     [Theory]
-    [InlineData(0, "created")]
-    [InlineData(1, "created")]
-    [InlineData(2, "created")]
-    [InlineData(0, "start")]
-    [InlineData(1, "start")]
-    [InlineData(2, "start")]
-    public async Task An_anchor_that_nobody_has_is_swallowed(int shape, string after)
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task An_anchor_that_nobody_has_is_swallowed(int shape)
     {
-        await using var edge = await StartAsync(Position.Parse(after));
+        await using var edge = await StartAsync(Position.Created);
         using (var socket = await edge.ConnectAsync())
         {
             var lanes = new Lanes(socket);
@@ -79,6 +76,49 @@ public sealed class MatchingTests
             await lanes.StillWorksAsync("x");
         }
         await edge.NothingIsLeftAsync(turns: 2);
+    }
+
+    // Nobody else is there whose it could be.
+    [Theory]
+    [InlineData("""{"type":"error","status":500,"response_id":"resp_odd","error":{"code":"server_error","message":"resp_odd failed"}}""")]
+    [InlineData("""{"type":"response.failed","response":{"id":"resp_odd","status":"failed","error":{"code":"server_error","message":"lost"}}}""")]
+    [InlineData("""{"type":"error","status":400,"error":{"code":"previous_response_not_found","message":"Previous response with id 'resp_odd' not found."}}""")]
+    public async Task An_error_about_what_nobody_knows_ends_the_only_turn_that_waits(string error)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Stalls()));
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.SendAsync(Asking.Frame("first"));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await edge.Sim.SendToSocketsAsync(error);
+            Assert.Contains(JsonNode.Parse((await socket.UntilTerminalAsync())[^1])!.Type(), (string?[])["error", "response.failed"]);
+            edge.Sim.Release();
+            await socket.StillWorksAsync();
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
+        Assert.Equal(["failed", "success"], edge.Continuity.Rows.Select(row => row.Status).Order());
+    }
+
+    [Fact]
+    public async Task So_does_a_lost_anchor_that_the_turn_did_not_name()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Continuity.Own("resp_1", "a");
+            edge.Sim.Script(rule => rule.Once().Answer(answer => answer with { Unchecked = true }).Stalls());
+            edge.Sim.Script(rule => rule.When(when => when with { FollowUp = true }).Answer(answer => answer with { Unchecked = true }));
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.SendAsync(Asking.Frame("second", anchor: "resp_1"));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await edge.Sim.SendToSocketsAsync(Lost.Replace("ANCHOR", "resp_odd", StringComparison.Ordinal));
+            // Upstream has said that it has not run: it is sent once more.
+            Assert.Contains("You said: second.", (await socket.UntilTerminalAsync())[^1], StringComparison.Ordinal);
+        }
+        await edge.NothingIsLeftAsync(turns: 1);
+        // What may still come of the first finds its socket closed.
+        Assert.Equal(2, edge.SocketsUsedAt("a"));
     }
 
     // ..._masks_anonymous_previous_response_not_found_for_same_anchor_followups: nothing tells them apart, so both fail.

@@ -93,7 +93,7 @@ public sealed class SteeringTests
         var id = (await socket.UntilAsync("response.created")).Id()!;
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
         await socket.SendAsync(
-            $$$"""{"type":"response.steer"{{{(lane is null ? "" : $",\"stream_id\":\"{lane}\"")}}},"previous_response_id":"{{{id}}}","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"turn left"}]}]}""");
+            $$$"""{"type":"response.steer","previous_response_id":"{{{id}}}","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"turn left"}]}]}""");
         await socket.UntilAsync("response.steer.accepted");
         var steered = await socket.UntilAsync("response.incomplete");
         Assert.Equal((id, "steered"), (steered.Id(), (string?)steered["response"]!["incomplete_details"]!["reason"]));

@@ -35,6 +35,53 @@ public sealed class LaneTests
         await edge.NothingIsLeftAsync(turns: 3);
     }
 
+    // A response that is not stored lives on the socket that made it, whichever lane asks for it.
+    [Fact]
+    public async Task A_fork_on_another_lane_runs_on_the_socket_that_holds_its_anchor()
+    {
+        await using var edge = await RunningEdge.StartAsync();
+        using (var socket = await edge.ConnectAsync())
+        {
+            var parent = await socket.AnchorAsync(store: false, lane: "a");
+            await socket.SendAsync(Asking.Frame("fork", "b", store: false, anchor: parent));
+            var forked = await socket.UntilTerminalAsync("b");
+            Assert.Contains($"Anchor: {parent}.", forked[^1], StringComparison.Ordinal);
+            Assert.All(forked, text => Assert.Equal("b", JsonNode.Parse(text)!.Lane()));
+            var child = JsonNode.Parse(forked[^1])!.Id();
+            await socket.SendAsync(Asking.Frame("on", "b", store: false, anchor: child));
+            Assert.Contains($"Anchor: {child}.", (await socket.UntilTerminalAsync("b"))[^1], StringComparison.Ordinal);
+        }
+        await edge.NothingIsLeftAsync(turns: 3);
+        Assert.Equal(1, edge.SocketsUsedAt("a"));
+    }
+
+    [Fact]
+    public async Task A_fork_waits_for_the_turn_that_is_on_its_anchors_socket()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Delta(1))));
+        using (var socket = await edge.ConnectAsync())
+        {
+            var parent = await socket.AnchorAsync(store: false, lane: "a");
+            await socket.SendAsync(Asking.Frame("stalls", "a"));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await socket.SendAsync(Asking.Frame("fork", "b", store: false, anchor: parent));
+            // Other lanes do not.
+            Assert.Contains("You said: other.", (await AskAsync("other", "c"))[^1], StringComparison.Ordinal);
+            Assert.DoesNotContain(edge.FramesAt("a"), frame => frame.Contains("fork", StringComparison.Ordinal));
+            edge.Sim.Release();
+            Assert.Contains("stalls", (await socket.UntilTerminalAsync("a"))[^1], StringComparison.Ordinal);
+            // Upstream keeps the latest response of a socket: the parent may be gone by now, which it says, and the fork's client can act on that.
+            await socket.UntilTerminalAsync("b");
+
+            async Task<List<string>> AskAsync(string input, string lane)
+            {
+                await socket.SendAsync(Asking.Frame(input, lane));
+                return await socket.UntilTerminalAsync(lane);
+            }
+        }
+        await edge.NothingIsLeftAsync(turns: 4);
+    }
+
     [Fact]
     public async Task Where_the_account_has_lanes_frames_and_events_pass_as_bytes()
     {

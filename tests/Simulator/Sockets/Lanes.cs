@@ -63,7 +63,8 @@ internal sealed partial class Lanes(
             var known = _latest.ContainsKey(id) || account.Organisation.Responses.TryGet(id, out _);
             await SendAsync("failed", Steering.Failed(id, known ? "response_already_completed" : "response_not_found"));
         }
-        else if (input.Count == 0 || input.Any(item => TurnRequest.Text(item, "role") != "user"))
+        else if (frame.EnumerateObject().Any(member => member.Name is not ("type" or "previous_response_id" or "input"))
+            || input.Count == 0 || input.Any(item => TurnRequest.Text(item, "role") != "user"))
         {
             await SendAsync("failed", Steering.Failed(id, "invalid_input"));
         }
@@ -84,6 +85,25 @@ internal sealed partial class Lanes(
 
         ValueTask SendAsync(string outcome, Steering steering) =>
             connection.SendAsync(steering.Event(outcome), binary: false, cancellationToken);
+    }
+
+    /// <summary>Ends a running response as incomplete; a response that does not run any more is none of its business.</summary>
+    public async ValueTask InterruptAsync(JsonElement frame, CancellationToken cancellationToken)
+    {
+        var id = TurnRequest.Text(frame, "response_id") ?? "";
+        if (_active.TryGetValue(id, out var turn) && turn.Created)
+        {
+            await connection.SendAsync(
+                JsonBytes.Write(id, static (json, id) =>
+                {
+                    json.WriteStartObject();
+                    json.WriteString("type", "response.interrupt.accepted");
+                    json.WriteString("response_id", id);
+                    json.WriteEndObject();
+                }),
+                binary: false, cancellationToken);
+            turn.Interrupt(frame);
+        }
     }
 
     /// <summary>Waits until no turn runs any more; the connection has ended them.</summary>
@@ -180,7 +200,7 @@ internal sealed partial class Lanes(
                 return;
             }
 
-            request = request.Steered(turn.Id, await turn.Steered);
+            request = request.Steered(turn.Id, (await turn.Stopped).Frame);
             number = account.Next(Surface.WebSocket);
         }
     }

@@ -165,6 +165,9 @@ internal sealed class SocketConnection : Connection, IAsyncDisposable
             case "response.steer":
                 await _lanes.SteerAsync(frame.Json, cancellationToken);
                 break;
+            case "response.interrupt":
+                await _lanes.InterruptAsync(frame.Json, cancellationToken);
+                break;
             default:
                 // Unknown frame types are ignored (WIRE 1.5).
                 break;

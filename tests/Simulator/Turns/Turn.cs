@@ -5,10 +5,13 @@ using Simulator.Scripts;
 
 namespace Simulator.Turns;
 
+/// <summary>The client's frame that ends a response before its time, and the reason by which it is then incomplete.</summary>
+internal sealed record Stop(string Reason, JsonElement Frame);
+
 /// <summary>One response in the making: who asked, what for, under which rule, and what the model says.</summary>
 internal sealed class Turn
 {
-    private readonly TaskCompletionSource<JsonElement> _steer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<Stop> _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _sequence = -1;
     private int _ended;
 
@@ -44,8 +47,8 @@ internal sealed class Turn
     /// <summary>Whether <c>response.created</c> has left.</summary>
     public bool Created { get; set; }
 
-    /// <summary>The input a client steers it with.</summary>
-    public Task<JsonElement> Steered => _steer.Task;
+    /// <summary>What a client stops it with before its end.</summary>
+    public Task<Stop> Stopped => _stop.Task;
 
     public int ContextBefore => Request switch
     {
@@ -72,7 +75,9 @@ internal sealed class Turn
 
     public int NextSequence() => Interlocked.Increment(ref _sequence);
 
-    public bool Steer(JsonElement input) => _steer.TrySetResult(input);
+    public bool Steer(JsonElement frame) => _stop.TrySetResult(new Stop("steered", frame));
+
+    public bool Interrupt(JsonElement frame) => _stop.TrySetResult(new Stop("interrupted", frame));
 
     /// <summary>Replaces the placeholders of scripted text.</summary>
     public string Fill(string text) => text

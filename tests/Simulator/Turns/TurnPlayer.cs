@@ -42,35 +42,41 @@ internal sealed class TurnPlayer(Gate gate, TimeProvider time)
             using var events = TurnEvents.Plain(turn).GetEnumerator();
             foreach (var step in turn.Rule.Steps)
             {
-                while (!_progress.HasReached(step.After, turn.Output.Count) && events.MoveNextUnless(turn.Steered.IsCompleted))
+                while (!_progress.HasReached(step.After, turn.Output.Count) && events.MoveNextUnless(turn.Stopped.IsCompleted))
                 {
                     await SendPlainAsync(events.Current, cancellationToken);
                 }
 
-                if (!turn.Steered.IsCompleted && await TakeAsync(step, cancellationToken) is { } end)
+                if (!turn.Stopped.IsCompleted && await TakeAsync(step, cancellationToken) is { } end)
                 {
                     return end;
                 }
             }
 
-            while (events.MoveNextUnless(turn.Steered.IsCompleted))
+            while (events.MoveNextUnless(turn.Stopped.IsCompleted))
             {
                 await SendPlainAsync(events.Current, cancellationToken);
             }
 
-            if (turn.Steered.IsCompleted && !_progress.Terminal)
+            if (!turn.Stopped.IsCompleted)
             {
-                await SendAsync(TurnEvents.Incomplete(turn, "steered"), cancellationToken);
+                return TurnEnd.Over;
             }
 
-            return turn.Steered.IsCompleted ? TurnEnd.Steered : TurnEnd.Over;
+            var reason = (await turn.Stopped).Reason;
+            if (!_progress.Terminal)
+            {
+                await SendAsync(TurnEvents.Incomplete(turn, reason), cancellationToken);
+            }
+
+            return reason == "steered" ? TurnEnd.Steered : TurnEnd.Over;
         }
 
         private async ValueTask SendPlainAsync(TurnEvent turnEvent, CancellationToken cancellationToken)
         {
             if (turn.Rule.Answer.DelayMs is { } delay && _progress.Events > 0)
             {
-                await Task.WhenAny(Task.Delay(TimeSpan.FromMilliseconds(delay), time, cancellationToken), turn.Steered);
+                await Task.WhenAny(Task.Delay(TimeSpan.FromMilliseconds(delay), time, cancellationToken), turn.Stopped);
             }
 
             turn.Created |= turnEvent.Type == "response.created";
@@ -131,11 +137,11 @@ internal sealed class TurnPlayer(Gate gate, TimeProvider time)
                     await output.PingAsync(cancellationToken);
                     return null;
                 case StallStep { Ms: { } ms }:
-                    await Task.WhenAny(Task.Delay(TimeSpan.FromMilliseconds(ms), time, cancellationToken), turn.Steered);
+                    await Task.WhenAny(Task.Delay(TimeSpan.FromMilliseconds(ms), time, cancellationToken), turn.Stopped);
                     cancellationToken.ThrowIfCancellationRequested();
                     return null;
                 case StallStep:
-                    await gate.WaitAsync(turn.Steered, cancellationToken);
+                    await gate.WaitAsync(turn.Stopped, cancellationToken);
                     return null;
                 case CutStep:
                     output.Cut();

@@ -147,9 +147,10 @@ internal sealed class Plan
             case 6:
                 return new($"foreign end at {after}", false, false, rule => rule.Inserts("""{"type":"response.completed","response":{"id":"resp_foreign","status":"completed"}}""", after));
             case 7:
+                // Before anything has begun it is the error of the only turn that waits (MatchingTests).
                 return new("an error of nobody", false, false, rule => rule.Then(new EventStep(System.Text.Json.JsonDocument.Parse(
                     """{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response with id 'resp_nobody' not found."}}""").RootElement)
-                { After = after, Laneless = true }));
+                { After = after.Name == "start" ? Position.Created : after, Laneless = true }));
             case 8:
                 return new($"stall at {after}", false, false, rule => rule.Waits(TimeSpan.FromMilliseconds(30), after));
             default:
