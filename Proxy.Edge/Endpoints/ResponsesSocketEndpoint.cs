@@ -79,7 +79,13 @@ internal sealed class ResponsesSocketEndpoint(
                 Guid.CreateVersion7(), AdmissionPurpose.Request, caller.KeyId, null, null, known?.Owners.FirstOrDefault()?.Owner?.AccountId ?? known?.ScopeAccountId, null, NeedsWebSockets: true, WaitMs: 0), bound.Token);
             if (admitted?.Account is not { } account)
             {
-                return (null, null, admitted?.Refusal?.Reason is RefusalReason.NoWebSockets ? Errors.UpgradeRequired : null);
+                return (null, null, admitted?.Refusal?.Reason switch
+                {
+                    RefusalReason.NoWebSockets => Errors.UpgradeRequired,
+                    // It was revoked, or has expired, since it was last looked up.
+                    RefusalReason.UnknownKey => Errors.InvalidKey,
+                    _ => null,
+                });
             }
             var upstream = await services.Connector.ConnectAsync(
                 account, path, context.Request, known?.Owners is [{ Outcome: not OwnerOutcome.Unknown } given] && given.Owner?.Domain != account.Domain, bound.Token);

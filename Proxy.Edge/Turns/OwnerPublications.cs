@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Turns;
 
@@ -96,7 +97,9 @@ internal sealed partial class OwnerPublications(
     }
 
     // Many at once: after an outage each has to be made, and follow-ups wait for them.
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Parallel.ForEachAsync(
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private Task RunAsync(CancellationToken stoppingToken) => Parallel.ForEachAsync(
         _pending.Reader.ReadAllAsync(stoppingToken), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken },
         async (pending, cancellationToken) =>
         {

@@ -139,7 +139,7 @@ internal sealed partial class TurnAdmission(
         turn.Id, AdmissionPurpose.Turn, turn.Caller.KeyId, turn.Request.Model, turn.Route.Domain, turn.Route.PreferredAccountId, turn.ExcludedAccountIds,
         NeedsWebSockets: turn.Surface == Surfaces.WebSocket, options.Value.AdmissionWaitSeconds * 1000,
         // An id that lives on a socket is of no use on the domain's other accounts.
-        OnlyAccountId: turn.Route.Anchor == Anchor.Local ? turn.Route.PreferredAccountId : null, MovesFrom: turn.Account?.Id);
+        OnlyAccountId: turn.Route.Anchor == Anchor.Local ? turn.Route.PreferredAccountId : null, MovesFrom: turn.Account?.Id, NeedsModel: true);
 
     private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, TurnDeadline deadline)
     {

@@ -46,6 +46,7 @@ internal static class RecoveryPolicy
         // Sent again it would be a second one, beside the first.
         SignalKind.Draining when facts is { IsBackground: true, Phase: TurnPhase.Sent } => Answer("draining", Errors.UpstreamFailedAfterSend),
         SignalKind.Draining => Answer("draining", Errors.ShuttingDown),
+        SignalKind.KeyEnded => Answer("key_ended", Errors.KeyEnded),
         SignalKind.SpoolFull => Answer("spool_full", Errors.SpoolFull),
         SignalKind.ClientLeft => new RecoveryDecision(RecoveryAction.Abandon, "client_left", Errors.ClientLeft),
         SignalKind.Fault => Answer("fault", Errors.InternalFault),

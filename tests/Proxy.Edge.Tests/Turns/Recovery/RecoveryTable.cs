@@ -68,6 +68,7 @@ internal static class RecoveryTable
         ("quota, and no other account", Refused(RefusalReason.NoOther) with { First = Rejected("usage_limit_reached", 429, 3600) }),
         ("owner could not be looked up", new RecoverySignal(SignalKind.LookupFailed)),
         ("the edge stops", new RecoverySignal(SignalKind.Draining)),
+        ("the key ends", new RecoverySignal(SignalKind.KeyEnded)),
         ("client left", new RecoverySignal(SignalKind.ClientLeft)),
     ];
 
