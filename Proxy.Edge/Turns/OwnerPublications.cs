@@ -41,6 +41,29 @@ internal sealed partial class OwnerPublications(
         Queue(PublishAsync(request), request);
     }
 
+    /// <summary>Publishes an id, unless its owner is known, and waits for the acknowledgement; past the bound it comes later.</summary>
+    public async Task PublishAsync(OwnedId id, OwnerRecord owner, TimeSpan bound)
+    {
+        if (owners.Knows(id))
+        {
+            return;
+        }
+        var request = new PublishRequest(id, owner, null);
+        var attempt = PublishAsync(request);
+        try
+        {
+            if (await attempt.WaitAsync(bound, time) != Publication.Failed)
+            {
+                return;
+            }
+        }
+        catch (TimeoutException)
+        {
+            // It goes on below.
+        }
+        Queue(attempt, request);
+    }
+
     /// <summary>
     /// Waits for the acknowledgement, so that the client can send a follow-up to any edge; past the bound it comes later. False if the session
     /// that carries the turn is another edge's by now.

@@ -79,6 +79,16 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
     }
 
+    /// <summary>To be awaited with an answer in hand that names files which upstream has made for its caller.</summary>
+    public async Task RevealAsync(Turn turn, IReadOnlyList<OwnedId> files)
+    {
+        var owner = new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, Stored: true, null);
+        foreach (var file in files)
+        {
+            await publications.PublishAsync(file, owner, _publicationWait);
+        }
+    }
+
     /// <summary>Ends a turn by upstream's own error, which the client gets as it came.</summary>
     public async Task SurfaceAsync(Turn turn, UpstreamError? error, int httpStatus)
     {
