@@ -59,6 +59,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
             return false;
         }
         turn.Observe(head, time.GetTimestamp());
+        marks.NoteServed(turn);
         journal.End(turn, StatusOf(head.Kind, facts), StatusCodes.Status200OK);
         return true;
     }
@@ -69,6 +70,10 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         turn.Observe(default(EventHead), time.GetTimestamp());
         Minted(turn, httpStatus < 300 ? facts : facts with { Id = null });
         marks.Note(turn, facts.Error);
+        if (httpStatus < 300)
+        {
+            marks.NoteServed(turn);
+        }
         await publications.WaitAsync(turn, _publicationWait);
         journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
     }

@@ -46,6 +46,7 @@ internal enum TurnPhase
 /// <param name="RejectedBefore">This key was told within the last minutes that this anchor does not work.</param>
 /// <param name="TimeLeft">Until its deadline.</param>
 /// <param name="IsBackground">Upstream runs it whether or not anybody follows its events.</param>
+/// <param name="MayGoOverHttp">The client speaks HTTP, and the gateway has put the turn on a session's socket.</param>
 /// <param name="OnSession">The client speaks HTTP, and the socket is a session's; or one was on which its anchor lived.</param>
 internal readonly record struct TurnFacts(
     bool OverWebSocket = false,
@@ -64,7 +65,8 @@ internal readonly record struct TurnFacts(
     TimeSpan TimeLeft = default,
     string? Model = null,
     bool OnSession = false,
-    bool IsBackground = false)
+    bool IsBackground = false,
+    bool MayGoOverHttp = false)
 {
     /// <summary>True if running it twice would fork or double what it continues.</summary>
     public bool IsFollowUp => Anchor != Anchor.None || NamesConversation;
