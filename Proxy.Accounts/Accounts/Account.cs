@@ -55,6 +55,9 @@ internal sealed record ApiKey(
     /// <summary>The id as contracts and key names carry it.</summary>
     public string Key { get; } = Id.ToString("N");
 
+    /// <summary>True if it need not name a model.</summary>
+    public bool MayUseEveryModel => Models.Contains("*");
+
     /// <summary>Neither revoked nor expired.</summary>
     public bool IsValidAt(DateTimeOffset now) => RevokedAt is null && !(ExpiresAt <= now);
 }
@@ -63,11 +66,3 @@ internal sealed record ApiKey(
 /// <param name="Kind"><c>requests</c>, <c>input_tokens</c>, <c>output_tokens</c>, <c>total_tokens</c>.</param>
 /// <param name="Window"><c>minute</c>, <c>5h</c>, <c>day</c>, <c>week</c>, <c>month</c>.</param>
 internal sealed record KeyLimit(string Kind, string Window, long Max);
-
-/// <summary>Names with <c>*</c> at the end, as accounts list their models and keys theirs.</summary>
-internal static class NamePattern
-{
-    /// <summary>True if one of the patterns is the name, or its beginning followed by <c>*</c>.</summary>
-    public static bool AnyMatches(IReadOnlyList<string> patterns, string name) => patterns.Any(pattern =>
-        pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal) : string.Equals(pattern, name, StringComparison.Ordinal));
-}

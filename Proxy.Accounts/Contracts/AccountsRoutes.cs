@@ -7,6 +7,7 @@ namespace Proxy.Accounts.Contracts;
 internal static class AccountsRoutes
 {
     public const string CheckKey = "/internal/keys/check";
+    public const string KeyGrants = "/internal/keys/grants";
     public const string Admit = "/internal/admissions";
     public const string Abandon = "/internal/admissions/abandon";
     public const string Renew = "/internal/leases/renew";
@@ -28,6 +29,8 @@ internal static class AccountsRoutes
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(CheckKeyRequest))]
 [JsonSerializable(typeof(CheckedKey))]
+[JsonSerializable(typeof(KeyGrantsRequest))]
+[JsonSerializable(typeof(KeyGrantsResponse))]
 [JsonSerializable(typeof(AdmissionRequest))]
 [JsonSerializable(typeof(AdmissionResponse))]
 [JsonSerializable(typeof(AbandonRequest))]

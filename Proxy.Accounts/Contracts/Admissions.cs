@@ -29,10 +29,11 @@ internal enum AdmissionPurpose
 /// <param name="OnlyAccountId">A demand that not even the domain's other accounts can serve: an id that lives on a socket of this account.</param>
 /// <param name="MovesFrom">The account whose slot the turn holds and gives up with the answer, if that is another account: the turn is sent once more.</param>
 /// <param name="RefreshCredential">Upstream refused the credential: accounts are read anew, whatever version is at hand.</param>
+/// <param name="NeedsModel">A model is put to work: a key that may use some models only must not leave the choice to upstream.</param>
 internal sealed record AdmissionRequest(
     Guid TurnId, AdmissionPurpose Purpose, string KeyId, string? Model, string? Domain, string? PreferredAccountId,
     IReadOnlyList<string>? ExcludedAccountIds, bool NeedsWebSockets, int WaitMs,
-    string? OnlyAccountId = null, string? MovesFrom = null, bool RefreshCredential = false);
+    string? OnlyAccountId = null, string? MovesFrom = null, bool RefreshCredential = false, bool NeedsModel = false);
 
 /// <summary>Exactly one of the two is there.</summary>
 internal sealed record AdmissionResponse(AdmittedAccount? Account, AdmissionRefusal? Refusal);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Proxy.Accounts.Contracts;
 using Proxy.Accounts.Selection;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Accounts.Quotas;
 
@@ -36,7 +37,9 @@ internal sealed partial class LostTurns(SlotLeases slots, TurnLedger ledger, Tim
         return lost.Count;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))

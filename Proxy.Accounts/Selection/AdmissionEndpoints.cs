@@ -12,6 +12,7 @@ internal static class AdmissionEndpoints
     public static void MapAdmissions(this IEndpointRouteBuilder app)
     {
         app.MapPost(AccountsRoutes.CheckKey, CheckKeyAsync);
+        app.MapPost(AccountsRoutes.KeyGrants, ListGrantsAsync);
         app.MapPost(AccountsRoutes.Admit, AdmitAsync);
         app.MapPost(AccountsRoutes.Abandon, AbandonAsync);
         app.MapPost(AccountsRoutes.Renew, RenewAsync);
@@ -26,6 +27,26 @@ internal static class AdmissionEndpoints
         {
             var key = (await directory.GetLatestAsync(cancellationToken)).FindKeyByHash(request.KeyHash);
             return key?.IsValidAt(time.GetUtcNow()) == true ? TypedResults.Ok(new CheckedKey(key.Key, key.Name)) : TypedResults.NotFound();
+        }
+        catch (Exception exception) when (IsStoreAway(exception))
+        {
+            return TypedResults.StatusCode(StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static async Task<Results<Ok<KeyGrantsResponse>, BadRequest, StatusCodeHttpResult>> ListGrantsAsync(
+        KeyGrantsRequest request, AccountDirectory directory, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (request.KeyIds.Count > AccountsRoutes.MaxTurns)
+        {
+            return TypedResults.BadRequest();
+        }
+        try
+        {
+            var snapshot = await directory.GetLatestAsync(cancellationToken);
+            var now = time.GetUtcNow();
+            return TypedResults.Ok(new KeyGrantsResponse(
+                [.. request.KeyIds.Select(snapshot.FindKey).OfType<ApiKey>().Where(key => key.IsValidAt(now)).Select(key => new KeyGrant(key.Key, key.Models, key.Accounts))]));
         }
         catch (Exception exception) when (IsStoreAway(exception))
         {

@@ -17,7 +17,7 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         {
             return Refuse(RefusalReason.UnknownKey);
         }
-        if (key is not null && request.Model is not null && !NamePattern.AnyMatches(key.Models, request.Model))
+        if (key is not null && (request.Model is { } model ? !NamePattern.AnyMatches(key.Models, model) : request.NeedsModel && !key.MayUseEveryModel))
         {
             return Refuse(RefusalReason.ModelNotAllowed);
         }

@@ -7,6 +7,7 @@ namespace Proxy.Edge.Clients;
 internal sealed class AccountsClient(HttpClient http)
 {
     private static readonly TimeSpan ShortBound = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan GrantsBound = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(30);
 
     /// <summary>The key; its absence; or that the service does not answer.</summary>
@@ -15,6 +16,13 @@ internal sealed class AccountsClient(HttpClient http)
         using var response = await http.TryPostAsync(AccountsRoutes.CheckKey, new CheckKeyRequest(keyHash), AccountsJson.Default.CheckKeyRequest, ShortBound, mayRepeat: true, cancellationToken);
         var known = await response.TryReadAsync(AccountsJson.Default.CheckedKey, cancellationToken);
         return (known, known is not null || response?.StatusCode == HttpStatusCode.NotFound);
+    }
+
+    /// <summary>What those of the keys that are valid may use; null when the service does not answer.</summary>
+    public async Task<KeyGrantsResponse?> ListGrantsAsync(IReadOnlyList<string> keyIds, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.KeyGrants, new KeyGrantsRequest(keyIds), AccountsJson.Default.KeyGrantsRequest, GrantsBound, mayRepeat: true, cancellationToken);
+        return await response.TryReadAsync(AccountsJson.Default.KeyGrantsResponse, cancellationToken);
     }
 
     /// <summary>An account or a refusal; null when the service does not answer.</summary>

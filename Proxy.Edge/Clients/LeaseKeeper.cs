@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Proxy.Accounts.Contracts;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Clients;
 
@@ -29,7 +30,9 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))

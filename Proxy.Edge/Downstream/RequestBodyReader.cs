@@ -12,10 +12,11 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options, TimeProvi
     private const int AnyRatioBytes = 1 << 20;
 
     /// <summary>The decompressed body, or the error to answer.</summary>
+    /// <param name="takesForms">Whether it may be a form instead.</param>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    public async Task<(PooledBody? Body, ApiError? Error)> ReadAsync(HttpRequest request)
+    public async Task<(PooledBody? Body, ApiError? Error)> ReadAsync(HttpRequest request, bool takesForms = false)
     {
-        if (!IsJson(request.ContentType))
+        if (!IsJson(request.ContentType) && !(takesForms && FormScanner.IsForm(request.ContentType)))
         {
             return (null, Errors.UnsupportedMediaType);
         }

@@ -31,20 +31,7 @@ internal static class EdgeEndpoints
         foreach (var route in PassthroughRoutes.All)
         {
             api.MapMethods(route.Pattern, [route.Method], (HttpContext context, PassthroughEndpoint passthrough) =>
-                passthrough.HandleAsync(context, route, PathBelowPrefix(context.Request.Path)));
+                passthrough.HandleAsync(context, route));
         }
-    }
-
-    // The longest prefix first: /backend-api/codex/v1 begins with /backend-api/codex.
-    private static string PathBelowPrefix(PathString path)
-    {
-        foreach (var prefix in ApiPrefixes.All.OrderByDescending(prefix => prefix.Length))
-        {
-            if (path.StartsWithSegments(prefix, out var rest))
-            {
-                return rest.ToUriComponent();
-            }
-        }
-        return path.ToUriComponent();
     }
 }

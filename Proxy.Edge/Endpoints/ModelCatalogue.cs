@@ -121,7 +121,7 @@ internal sealed class ModelCatalogue(AccountsClient accounts, UpstreamHandlers h
             return null;
         }
         var answers = await Task.WhenAll(open.Accounts.Select(account => AskAsync(account, new QueryString(query), cancellationToken)));
-        var catalogue = Merge(answers.OfType<JsonObject>(), model => open.AllowedModels.Any(pattern => Matches(pattern, model)));
+        var catalogue = Merge(answers.OfType<JsonObject>(), model => NamePattern.AnyMatches(open.AllowedModels, model));
         // What no account has answered is not kept: the next one to ask may have more luck.
         if (answers.Any(answer => answer is not null))
         {
@@ -129,9 +129,6 @@ internal sealed class ModelCatalogue(AccountsClient accounts, UpstreamHandlers h
         }
         return catalogue;
     }
-
-    private static bool Matches(string pattern, string model) =>
-        pattern.EndsWith('*') ? model.StartsWith(pattern[..^1], StringComparison.Ordinal) : pattern == model;
 
     private async Task<JsonObject?> AskAsync(AdmittedAccount account, QueryString query, CancellationToken cancellationToken)
     {

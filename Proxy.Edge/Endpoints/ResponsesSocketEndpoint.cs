@@ -86,8 +86,13 @@ internal sealed class ResponsesSocketEndpoint(
                     withoutWebSockets, NeedsWebSockets: true, WaitMs: 0), bound.Token);
                 if (admitted?.Account is not { } account)
                 {
-                    var isSpoken = admitted?.Refusal?.Reason is not (RefusalReason.NoWebSockets or RefusalReason.NoOther);
-                    return (null, null, isSpoken ? null : Errors.UpgradeRequired);
+                    return (null, null, admitted?.Refusal?.Reason switch
+                    {
+                        RefusalReason.NoWebSockets or RefusalReason.NoOther => Errors.UpgradeRequired,
+                        // It was revoked, or has expired, since it was last looked up.
+                        RefusalReason.UnknownKey => Errors.InvalidKey,
+                        _ => null,
+                    });
                 }
                 var upstream = await services.Connector.ConnectAsync(
                     account, path, context.Request, known?.Owners is [{ Outcome: not OwnerOutcome.Unknown } given] && given.Owner?.Domain != account.Domain, bound.Token);

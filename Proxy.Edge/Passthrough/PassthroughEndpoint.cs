@@ -15,10 +15,10 @@ namespace Proxy.Edge.Passthrough;
 
 /// <summary>Routes that pass through YARP's forwarder: who asks, whose the named ids are, which account answers, and then the bytes as they are.</summary>
 internal sealed class PassthroughEndpoint(
-    CallerAuthentication callers, RequestBodyReader bodies, TurnJournal journal, TurnAdmission admission, TurnEvents events,
+    CallerAuthentication callers, KeyWatch keys, RequestBodyReader bodies, TurnJournal journal, TurnAdmission admission, TurnEvents events,
     AccountsClient accounts, UpstreamHandlers handlers, IHttpForwarder forwarder, IOptions<EdgeOptions> options, IOptions<ContinuityOptions> continuity, TimeProvider time)
 {
-    public async Task HandleAsync(HttpContext context, PassthroughRoute route, string path)
+    public async Task HandleAsync(HttpContext context, PassthroughRoute route)
     {
         var (caller, error) = await callers.IdentifyAsync(context);
         if (caller is null)
@@ -26,16 +26,22 @@ internal sealed class PassthroughEndpoint(
             await error!.WriteAsync(context);
             return;
         }
+        if (RoutePath.Of(route.Pattern, context.Request.RouteValues) is not { } path)
+        {
+            await NoSuchPath(context, route).WriteAsync(context);
+            return;
+        }
         PooledBody? body = null;
         var request = new TurnRequest();
         var hasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
-        if (hasBody && !IsUpload(context.Request))
+        var isForm = FormScanner.IsForm(context.Request.ContentType);
+        if (hasBody && !(isForm && route.Forms == FormUse.Passed))
         {
             // Whatever its type says: an id in a body that upstream reads must have been checked.
-            (body, error) = await bodies.ReadAsync(context.Request);
+            (body, error) = await bodies.ReadAsync(context.Request, takesForms: route.Forms == FormUse.Read);
             if (body is { Length: > 0 })
             {
-                (var scanned, error) = TurnRequestScanner.Scan(body.Span);
+                (var scanned, error) = isForm ? FormScanner.Scan(body.Span, context.Request.ContentType) : TurnRequestScanner.Scan(body.Span);
                 request = scanned ?? request;
             }
         }
@@ -75,14 +81,15 @@ internal sealed class PassthroughEndpoint(
             context.Request.Headers.Remove("Content-Encoding");
         }
         var isMinting = route.Use == RouteUse.Mints;
+        using var use = keys.Watch(caller.KeyId, grant => grant.Covers(account.Name, request.Model));
         var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(options.Value.IdleSeconds) };
         var failure = await forwarder.SendAsync(context, account.BaseUrl, handlers.For(account.Id), config,
-            new AccountTransformer(account, path, isMinting ? turn : null, events, options.Value.MaxEventBytes));
+            new AccountTransformer(account, path, isMinting ? turn : null, events, options.Value.MaxEventBytes), use.Ended);
         if (failure == ForwarderError.None || context.RequestAborted.IsCancellationRequested)
         {
             return null;
         }
-        error = Explain(context, failure);
+        error = use.Ended.IsCancellationRequested ? Errors.KeyEnded : Explain(context, failure);
         if (isMinting)
         {
             if (ReferenceEquals(error, Errors.UpstreamUnreachable))
@@ -124,14 +131,16 @@ internal sealed class PassthroughEndpoint(
             }
         }
         var response = await accounts.AdmitAsync(new AdmissionRequest(
-            turn.Id, AdmissionPurpose.Request, turn.Caller.KeyId, turn.Request.Model, owner.Domain, owner.PreferredAccountId, null, NeedsWebSockets: false, WaitMs: 0),
-            context.RequestAborted);
+            turn.Id, AdmissionPurpose.Request, turn.Caller.KeyId, turn.Request.Model, owner.Domain, owner.PreferredAccountId, null, NeedsWebSockets: false, WaitMs: 0,
+            NeedsModel: route.Spends), context.RequestAborted);
         return response?.Account is { } account
             ? (account, null)
             : (null, Refusals.Explain(response?.Refusal, turn.Request.Model, time.GetUtcNow()));
     }
 
-    private static bool IsUpload(HttpRequest request) => request.ContentType?.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase) == true;
+    private static ApiError NoSuchPath(HttpContext context, PassthroughRoute route) => route.Use == RouteUse.Owned && context.Request.RouteValues["id"] is string id
+        ? Errors.IdNotFound(route.Kind, id)
+        : Errors.NotFound(context.Request.Path);
 
     private ApiError Explain(HttpContext context, ForwarderError failure) => failure switch
     {

@@ -18,10 +18,27 @@ internal enum RouteUse
     Free,
 }
 
+/// <summary>Whether a route takes forms (<c>multipart/form-data</c>) beside JSON.</summary>
+internal enum FormUse
+{
+    /// <summary>None: what is not JSON is refused, since it could name ids and models that nobody has checked.</summary>
+    Refused,
+
+    /// <summary>A file and what describes it, which name nothing: they pass as they come, however large they are.</summary>
+    Passed,
+
+    /// <summary>Files beside fields that name a model or ids: read whole, like a JSON body, and checked.</summary>
+    Read,
+}
+
 /// <summary>A route that passes.</summary>
 /// <param name="Pattern">Below the API's prefix; <c>{id}</c> is the owned id.</param>
 /// <param name="Kind">One of <see cref="OwnedKinds"/>.</param>
-internal sealed record PassthroughRoute(string Method, string Pattern, RouteUse Use, string Kind = OwnedKinds.Other);
+internal sealed record PassthroughRoute(string Method, string Pattern, RouteUse Use, string Kind = OwnedKinds.Other, FormUse Forms = FormUse.Refused)
+{
+    /// <summary>True where a model is at work: a key that may use some models only has to name one of them.</summary>
+    public bool Spends => Use == RouteUse.Free;
+}
 
 /// <summary>
 /// The allow-list of what is served besides turns. A route that is not here does not exist: whoever adds one has to say what it does with ids,
@@ -45,7 +62,7 @@ internal static class PassthroughRoutes
         new("GET", "/conversations/{id}/items/{item}", RouteUse.Owned, OwnedKinds.Conversation),
         new("DELETE", "/conversations/{id}/items/{item}", RouteUse.Owned, OwnedKinds.Conversation),
 
-        new("POST", "/files", RouteUse.Mints, OwnedKinds.File),
+        new("POST", "/files", RouteUse.Mints, OwnedKinds.File, FormUse.Passed),
         new("GET", "/files", RouteUse.Lists, OwnedKinds.File),
         new("GET", "/files/{id}", RouteUse.Owned, OwnedKinds.File),
         new("DELETE", "/files/{id}", RouteUse.Owned, OwnedKinds.File),
@@ -55,9 +72,11 @@ internal static class PassthroughRoutes
         new("POST", "/embeddings", RouteUse.Free),
         new("POST", "/moderations", RouteUse.Free),
         new("POST", "/images/generations", RouteUse.Free),
-        new("POST", "/images/edits", RouteUse.Free),
+        new("POST", "/images/edits", RouteUse.Free, Forms: FormUse.Read),
+        new("POST", "/images/variations", RouteUse.Free, Forms: FormUse.Read),
         new("POST", "/audio/speech", RouteUse.Free),
-        new("POST", "/audio/transcriptions", RouteUse.Free),
+        new("POST", "/audio/transcriptions", RouteUse.Free, Forms: FormUse.Read),
+        new("POST", "/audio/translations", RouteUse.Free, Forms: FormUse.Read),
         new("POST", "/alpha/search", RouteUse.Free),
     ];
 }

@@ -19,13 +19,16 @@ internal static class Errors
     public static ApiError InvalidJson(long? line, long? position) => new(Status400BadRequest, "invalid_json",
         line is null ? "The request is not valid JSON." : $"The request is not valid JSON (line {line + 1}, byte {position + 1}).");
 
+    public static ApiError BrokenForm { get; } = new(Status400BadRequest, "invalid_form",
+        "The form is not what multipart/form-data is (RFC 7578): one boundary, lines that end in CRLF, one name for each part.");
+
     public static ApiError RepeatedField(string field) => new(Status400BadRequest, "invalid_value", $"The field {field} is given twice.", Param: field);
 
     public static ApiError FieldTooLong(string field, int most) =>
         new(Status400BadRequest, "invalid_value", $"The field {field} may have at most {most} characters.", Param: field);
 
-    public static ApiError TooManyFiles(int most) =>
-        new(Status400BadRequest, "invalid_value", $"The request may name at most {most} files.", Param: "input");
+    public static ApiError TooManyIds(int most) =>
+        new(Status400BadRequest, "invalid_value", $"The request may name at most {most} files, items and the like.", Param: "input");
 
     /// <summary>400 and not 413: agents answer 413 by sending the same again, several times.</summary>
     public static ApiError TooLarge(long most) => new(Status400BadRequest, "payload_too_large", $"The request is larger than {most} bytes. Send less input.", Param: "input");
@@ -71,6 +74,10 @@ internal static class Errors
 
     public static ApiError InvalidKey { get; } = new(Status401Unauthorized, "invalid_api_key", "The API key is unknown, revoked or expired.", ApiError.Authentication);
 
+    /// <summary>What ran is over, and the same key will not do for another try.</summary>
+    public static ApiError KeyEnded { get; } = new(Status401Unauthorized, "invalid_api_key",
+        "The API key was revoked, has expired, or may not use this model or account any more.", ApiError.Authentication, ShouldRetry: false);
+
     public static ApiError InvalidForward { get; } =
         new(Status401Unauthorized, "invalid_forward_token", "This endpoint takes turns of other edges only, each once.", ApiError.Authentication);
 
@@ -79,8 +86,8 @@ internal static class Errors
 
     public static ApiError ForeignOrigin { get; } = new(Status403Forbidden, "origin_not_allowed", "Web pages of other origins may not connect.", ApiError.Permission);
 
-    public static ApiError ModelNotAllowed(string? model) =>
-        new(Status403Forbidden, "model_not_allowed", $"This API key may not use the model {model}.", ApiError.Permission, Param: "model");
+    public static ApiError ModelNotAllowed(string? model) => new(Status403Forbidden, "model_not_allowed",
+        model is null ? "This API key may use some models only: name one in the field model." : $"This API key may not use the model {model}.", ApiError.Permission, Param: "model");
 
     public static ApiError NeedsSoleKey { get; } =
         new(Status403Forbidden, "list_not_allowed", "Lists would show what other API keys have made; they are open only while there is one key.", ApiError.Permission);
@@ -93,7 +100,7 @@ internal static class Errors
     /// <summary>Word for word what the API says, which has no code for it: a client cannot tell, and need not, whether we or upstream do not know the id.</summary>
     public static ApiError IdNotFound(string kind, string id) => kind == OwnedKinds.File
         ? new(Status404NotFound, null, $"No such File object: {id}", Param: "id")
-        : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..]} with id '{id}' not found.");
+        : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..].Replace('_', ' ')} with id '{id}' not found.");
 
     /// <summary>A frame about a response that does not run on this connection.</summary>
     public static ApiError ResponseNotRunning(string id) => new(Status400BadRequest, "response_not_found", $"Response with id '{id}' is not active on this connection.", Param: "response_id");

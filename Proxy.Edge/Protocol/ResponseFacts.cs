@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Proxy.Continuity.Contracts;
 
 namespace Proxy.Edge.Protocol;
 
@@ -11,7 +12,13 @@ internal readonly record struct TokenUsage(long Input, long CachedInput, long Ou
 /// <param name="IncompleteReason">Why a response is incomplete; <c>steered</c> is followed by another response.</param>
 /// <param name="PreviousResponseId">The response that it continues.</param>
 internal readonly record struct ResponseFacts(
-    string? Id, string? Status, TokenUsage? Usage, UpstreamError? Error, string? IncompleteReason = null, string? PreviousResponseId = null);
+    string? Id, string? Status, TokenUsage? Usage, UpstreamError? Error, string? IncompleteReason = null, string? PreviousResponseId = null)
+{
+    private readonly IReadOnlyList<OwnedId>? _outputs;
+
+    /// <summary>What its output brings that only its account knows; see <see cref="OutputIds"/>.</summary>
+    public IReadOnlyList<OwnedId> Outputs { get => _outputs ?? []; init => _outputs = value; }
+}
 
 /// <summary>Reads <see cref="ResponseFacts"/> without an object tree.</summary>
 internal static class ResponseFactsReader
@@ -42,7 +49,7 @@ internal static class ResponseFactsReader
         {
             // What was read so far stands.
         }
-        return new ResponseFacts(facts.Id ?? (facts.IsEvent ? null : facts.TopId), facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason, facts.PreviousResponseId);
+        return new ResponseFacts(facts.Id ?? (facts.IsEvent ? null : facts.TopId), facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason, facts.PreviousResponseId) { Outputs = facts.Outputs ?? [] };
     }
 
     private static void ReadObject(ref Utf8JsonReader reader, ref Facts facts, Level level)
@@ -54,6 +61,7 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("headers"u8) && level != Level.Response) { ReadNested(ref reader, ref facts, Level.Headers); }
             else if (reader.ValueTextEquals("incomplete_details"u8)) { ReadNested(ref reader, ref facts, Level.Incomplete); }
             else if (reader.ValueTextEquals("usage"u8)) { ReadUsage(ref reader, ref facts); }
+            else if (level is Level.Top or Level.Response && reader.ValueTextEquals("output"u8)) { OutputIds.ReadOutput(ref reader, ref facts.Outputs); }
             else if (level is Level.Headers) { ReadHint(ref reader, ref facts); }
             else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = EventScanner.ReadString(ref reader) ?? facts.Id; }
             else if (reader.ValueTextEquals("previous_response_id"u8) && level is Level.Response) { facts.PreviousResponseId = EventScanner.ReadString(ref reader); }
@@ -204,6 +212,7 @@ internal static class ResponseFactsReader
     private struct Facts
     {
         public string? Id, TopId, Status, Code, Type, Message, Param, IncompleteReason, PreviousResponseId;
+        public List<OwnedId>? Outputs;
         public bool IsEvent;
         public int? ErrorStatus;
         public TokenUsage? Usage;

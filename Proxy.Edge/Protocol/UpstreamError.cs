@@ -114,6 +114,10 @@ internal sealed partial record UpstreamError(
     /// <summary>The anchor that the message of a not-found quotes: <c>Previous response with id 'resp_1' not found.</c></summary>
     public string? QuotedAnchor => Message is not null && QuotedId.Match(UpstreamErrorTable.Collapsed(Message)) is { Success: true } match ? match.Groups[1].Value : null;
 
+    /// <summary>True if something that the request names is not there: <c>Prompt with id 'pmpt_1' not found.</c></summary>
+    public bool SaysNotFound => Status == StatusCodes.Status404NotFound || Code?.EndsWith("_not_found", StringComparison.Ordinal) == true
+        || Message?.Contains("not found", StringComparison.OrdinalIgnoreCase) == true;
+
     /// <summary>True if the message names the id as a whole word: <c>resp_1</c> is not in <c>lost resp_12</c>.</summary>
     public bool Mentions(string id)
     {

@@ -13,7 +13,7 @@ namespace Proxy.Edge.Routing;
 /// <summary>What a router needs that all sockets share.</summary>
 internal sealed record SocketServices(
     TurnAdmission Admission, TurnRecovery Recovery, TurnEvents Events, TurnJournal Journal, TurnTelemetry Telemetry, UpstreamConnector Connector,
-    Drain Drain, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
+    Drain Drain, KeyWatch Keys, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
 
 /// <summary>
 /// One client's WebSocket: takes its frames and runs its turns on their lanes. Whatever goes wrong with a frame or a turn is answered with
@@ -30,6 +30,7 @@ internal sealed class SocketRouter : IDisposable
     private readonly UpstreamLinks _links;
     private readonly SocketTurnRunner _turns;
     private readonly ClientLanes _lanes;
+    private readonly KeyUse _key;
     private readonly bool _isCodex;
     private readonly CancellationTokenSource _ended = new();
     // Canceling a receive cuts the connection, so it is not what ends the turns.
@@ -42,6 +43,7 @@ internal sealed class SocketRouter : IDisposable
         _links = new UpstreamLinks(services, handshake, path, client, CloseIfIdsAreGoneAsync, FollowUpstream, _ended.Token);
         _turns = new SocketTurnRunner(services, client, _links, _ended.Token);
         _lanes = new ClientLanes(_turns.RunAsync);
+        _key = services.Keys.Watch(caller.KeyId, grant => _links.AreAll(account => grant.Covers(account.Name, model: null)));
         _isCodex = ClientKinds.IsCodex(handshake.Headers);
     }
 
@@ -75,6 +77,7 @@ internal sealed class SocketRouter : IDisposable
 
     public void Dispose()
     {
+        _key.Dispose();
         _ended.Dispose();
         _receiving.Dispose();
         _turns.Dispose();
@@ -124,7 +127,9 @@ internal sealed class SocketRouter : IDisposable
         {
             // It crosses our goodbye, and the client comes back with it; or it comes while the last turns end.
             frame.Dispose();
-            await (_services.Drain.Begun.IsCancellationRequested ? _turns.TellAsync(Errors.ShuttingDown, request.StreamId) : Task.CompletedTask);
+            await (_key.Ended.IsCancellationRequested ? _turns.TellAsync(Errors.KeyEnded, request.StreamId)
+                : _services.Drain.Begun.IsCancellationRequested ? _turns.TellAsync(Errors.ShuttingDown, request.StreamId)
+                : Task.CompletedTask);
             return;
         }
         if (lane is not null)
@@ -146,6 +151,10 @@ internal sealed class SocketRouter : IDisposable
     // Frames that are not turns (steering, interrupting, and whatever comes next) are about a response, which they name; only where they do not, lanes tell.
     private async Task PassAsync(TurnRequest request, PooledBody frame)
     {
+        if (_key.Ended.IsCancellationRequested)
+        {
+            return;
+        }
         var named = request.Type == WireTypes.Processed ? null : request.ResponseId ?? request.PreviousResponseId;
         if ((named is null ? _links.For(request.StreamId, _turns.CurrentAccountId) : _links.Knowing(named)) is { } link)
         {
@@ -165,25 +174,28 @@ internal sealed class SocketRouter : IDisposable
             ? CloseClientAsync("Upstream connection ended; reconnect.")
             : Task.CompletedTask;
 
-    // When the edge stops before the client has left: its turns end first, by themselves or by the drain's end.
+    // When the edge stops before the client has left: its turns end first, by themselves or by the drain's end. When its key ends they end at once.
     private async Task SayGoodbyeAsync()
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(_services.Drain.Begun, _ended.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_services.Drain.Begun, _key.Ended, _ended.Token);
         await Task.Delay(Timeout.InfiniteTimeSpan, _services.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var cut = _key.Ended.Register(() => _receiving.CancelAfter(GoodbyeBound));
         if (!_ended.IsCancellationRequested)
         {
             await _turns.DrainAsync().WaitAsync(_ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         if (!_ended.IsCancellationRequested)
         {
-            await CloseClientAsync("The gateway is shutting down; reconnect.");
+            await (_key.Ended.IsCancellationRequested
+                ? CloseClientAsync("The API key is not valid any more.", WebSocketCloseStatus.PolicyViolation)
+                : CloseClientAsync("The gateway is shutting down; reconnect."));
         }
     }
 
     // The client answers with its own Close frame, which ends the receiving; one that does not is cut off.
-    private Task CloseClientAsync(string reason)
+    private Task CloseClientAsync(string reason, WebSocketCloseStatus status = WebSocketCloseStatus.EndpointUnavailable)
     {
         _receiving.CancelAfter(GoodbyeBound);
-        return _client.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, reason);
+        return _client.CloseAsync(status, reason);
     }
 }

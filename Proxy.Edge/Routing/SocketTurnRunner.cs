@@ -76,7 +76,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     /// <summary>Runs a turn to its end. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
-        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Drain.Over);
+        using var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Keys, services.Drain.Over);
         var hasPlace = false;
         try
         {
@@ -123,7 +123,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
             return null;
         }
         var turn = new SocketTurn(services.Journal.Succeed(ended), new PooledBody(initialCapacity: 1));
-        var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Drain.Over);
+        var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Keys, services.Drain.Over);
         var attempt = new SocketAttempt(turn.Turn, lane, deadline.BeginAttempt(), _events);
         _followed.Add(FollowAsync(link, turn, attempt, deadline));
         return attempt;

@@ -68,6 +68,9 @@ internal sealed partial class UpstreamLinks(
     /// <summary>True if a socket is open on which a response was made that lives as long as it.</summary>
     public bool Holds(string anchor) => _open.Keys.Any(link => link.Holds(anchor));
 
+    /// <summary>True if all that are open are of such accounts.</summary>
+    public bool AreAll(Predicate<AdmittedAccount> condition) => _open.Keys.All(link => condition(link.Account));
+
     /// <summary>The socket on which a response runs, or was the last to end on its lane.</summary>
     public UpstreamLink? Knowing(string responseId) => _open.Keys.FirstOrDefault(link => link.Knows(responseId));
 

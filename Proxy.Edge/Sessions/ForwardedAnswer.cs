@@ -50,7 +50,12 @@ internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadli
         }
         if (!_hasEnded && !context.RequestAborted.IsCancellationRequested)
         {
-            var error = deadline.Token.IsCancellationRequested && deadline.Reason == SignalKind.Draining ? Errors.ShuttingDown : Errors.StreamCut;
+            var error = !deadline.Token.IsCancellationRequested ? Errors.StreamCut : deadline.Reason switch
+            {
+                SignalKind.Draining => Errors.ShuttingDown,
+                SignalKind.KeyEnded => Errors.KeyEnded,
+                _ => Errors.StreamCut,
+            };
             await context.Response.BodyWriter.WriteAsync(ErrorEvents.SseFailed(error, turn.ResponseId, turn.LastSequence + 1), context.RequestAborted);
         }
     }

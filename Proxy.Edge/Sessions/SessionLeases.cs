@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Sessions;
 
@@ -35,7 +36,9 @@ internal sealed partial class SessionLeases(
             : LeaseState.Unknown;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))

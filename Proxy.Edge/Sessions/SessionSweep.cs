@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Turns.Recovery;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Sessions;
 
@@ -9,7 +10,7 @@ namespace Proxy.Edge.Sessions;
 /// edges can claim it, and at the end all that is left.
 /// </summary>
 internal sealed class SessionSweep(
-    SessionRegistry registry, SessionSockets sockets, SessionTurns turns, Drain drain, IOptions<SessionsOptions> options, TimeProvider time) : BackgroundService
+    SessionRegistry registry, SessionSockets sockets, SessionTurns turns, Drain drain, IOptions<SessionsOptions> options, TimeProvider time, ILogger<SessionSweep> logger) : BackgroundService
 {
     private static readonly TimeSpan GoodbyeBound = TimeSpan.FromSeconds(3);
 
@@ -26,7 +27,9 @@ internal sealed class SessionSweep(
         await registry.CloseEmptyAsync(registry.All, bound.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
     {
         var interval = TimeSpan.FromSeconds(options.Value.SweepSeconds);
         while (!stoppingToken.IsCancellationRequested)

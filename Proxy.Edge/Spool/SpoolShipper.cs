@@ -1,6 +1,7 @@
 using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Spool;
 
@@ -39,7 +40,25 @@ internal sealed partial class SpoolShipper(
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
+    {
+        if (_destinations.Length == 0)
+        {
+            Begin();
+        }
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        Task[] serving = [.. _destinations.Select(destination => ServeAsync(destination, stop.Token))];
+        // The first to end has failed, and is not to fail unseen. A backlog has one owner: whoever ships the rest at the stop waits until both are done.
+        var first = await Task.WhenAny(serving);
+        await stop.CancelAsync();
+        await Task.WhenAll(serving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await first;
+    }
+
+    // Once only: later, turns that run now would look like turns that were cut.
+    private void Begin()
     {
         var cut = spool.FindCut();
         if (cut.Count > 0)
@@ -53,13 +72,6 @@ internal sealed partial class SpoolShipper(
             // may still be at work for a moment after the terminal event, and another turn in that slot would be one too many.
             new("accounts", AccountsRoutes.MaxTurns, SettleAsync, new SpoolBacklog(spool, cut, row => row.AccountId is not null, row => !leases.IsHeld(row.Id))),
         ];
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        Task[] serving = [.. _destinations.Select(destination => ServeAsync(destination, stop.Token))];
-        // The first to end has failed, and is not to fail unseen. A backlog has one owner: whoever ships the rest at the stop waits until both are done.
-        var first = await Task.WhenAny(serving);
-        await stop.CancelAsync();
-        await Task.WhenAll(serving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await first;
     }
 
     private async Task ServeAsync(Destination destination, CancellationToken cancellationToken)

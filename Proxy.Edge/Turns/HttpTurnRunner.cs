@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Proxy.Edge.Callers;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
@@ -19,7 +20,7 @@ namespace Proxy.Edge.Turns;
 /// </summary>
 internal sealed partial class HttpTurnRunner(
     TurnAdmission admission, TurnRecovery recovery, TurnEvents events, TurnJournal journal, UpstreamHandlers handlers, SseRelay sse, JsonRelay json,
-    SessionPlaces places, SessionTurns sessions, SessionForwarding forwarding, Drain drain, IOptions<EdgeOptions> options, TimeProvider time, ILogger<HttpTurnRunner> logger)
+    SessionPlaces places, SessionTurns sessions, SessionForwarding forwarding, KeyWatch keys, Drain drain, IOptions<EdgeOptions> options, TimeProvider time, ILogger<HttpTurnRunner> logger)
 {
     /// <summary>Runs an accepted turn (step 1 is the caller's) to its end.</summary>
     /// <param name="path">Below the account's base URL.</param>
@@ -27,7 +28,7 @@ internal sealed partial class HttpTurnRunner(
     public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor = null)
     {
         var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
-        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, drain.Over);
+        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, keys, drain.Over);
         try
         {
             await RunToEndAsync(context, answer, turn, body, path, forwardedFor, deadline);

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Protocol;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Turns;
 
@@ -64,7 +65,9 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
     public void NoteNoWebSockets(string accountId) =>
         _pending.Writer.TryWrite(new MarkRequest(accountId, time.GetUtcNow() + RefusedWebSocket, "websocket_refused", OnlyWebSockets: true));
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
     {
         await foreach (var mark in _pending.Reader.ReadAllAsync(stoppingToken))
         {

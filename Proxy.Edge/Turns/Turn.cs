@@ -22,6 +22,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     private static readonly OwnerRoute Unresolved = new(null, null, "none", null);
 
     private int _hasEnded;
+    private int _publishedOutputs;
     private bool _wasSentBefore;
 
     public Guid Id { get; } = id;
@@ -106,10 +107,16 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     public string? ResponseId { get; private set; }
 
     /// <summary>The id whose owner is being published.</summary>
-    public string? PublishedId { get; set; }
+    public string? PublishedId { get; private set; }
+
+    /// <summary>What its output brings that only its account knows.</summary>
+    public IReadOnlyList<OwnedId> Outputs { get; private set; } = [];
 
     /// <summary>Running since <c>response.created</c>.</summary>
-    public Task<Publication>? Publication { get; set; }
+    public Task<Publication>? Publication { get; private set; }
+
+    /// <summary>True if its output has brought more since its owner was published.</summary>
+    public bool HasUnpublishedOutputs => Outputs.Count > _publishedOutputs;
 
     /// <summary>The highest sequence number relayed; synthetic events go on from it.</summary>
     public long LastSequence { get; private set; } = -1;
@@ -209,12 +216,25 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         };
     }
 
+    /// <summary>The owner of what it has minted is being published, and of what its output brought so far.</summary>
+    public void Publish(string id, Task<Publication> publication) => (PublishedId, Publication, _publishedOutputs) = (id, publication, Outputs.Count);
+
     /// <summary>Takes note of what a <c>response</c> object says.</summary>
     public void Observe(in ResponseFacts facts)
     {
         ResponseId = facts.Id ?? ResponseId;
         Usage = facts.Usage ?? Usage;
         ErrorCode = facts.Error?.Code ?? ErrorCode;
+        Observe(facts.Outputs);
+    }
+
+    /// <summary>Takes note of what an item of its output brings.</summary>
+    public void Observe(IReadOnlyList<OwnedId> outputs)
+    {
+        if (outputs.Count > 0)
+        {
+            Outputs = [.. Outputs.Union(outputs).Take(ContinuityRoutes.MaxPublishedWith)];
+        }
     }
 
     /// <summary>Takes note of an error of ours; the API has no code for what is not there, but the log has.</summary>

@@ -1,9 +1,10 @@
+using Proxy.Edge.Callers;
 using Proxy.Edge.Turns.Recovery;
 
 namespace Proxy.Edge.Turns;
 
 /// <summary>
-/// What ends a turn from outside, in one token: its client leaves, its slot is lost, the edge stops, or its time is up. The time runs from its acceptance and is
+/// What ends a turn from outside, in one token: its client leaves, its key ends, its slot is lost, the edge stops, or its time is up. The time runs from its acceptance and is
 /// never extended, however often it is sent.
 /// </summary>
 internal sealed class TurnDeadline : IDisposable
@@ -12,18 +13,21 @@ internal sealed class TurnDeadline : IDisposable
     private readonly TimeProvider _time;
     private readonly long _accepted;
     private readonly CancellationToken _clientLeft;
+    private readonly KeyUse _key;
     private readonly CancellationToken _drained;
     private readonly CancellationTokenSource _whole;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _any;
     private CancellationTokenRegistration _lease;
 
+    /// <param name="keys">Ends the turn with its caller's key.</param>
     /// <param name="drained">Canceled when the edge stops and waits no longer.</param>
-    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, CancellationToken drained)
+    public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, KeyWatch keys, CancellationToken drained)
     {
         (_options, _time, _accepted, _clientLeft, _drained) = (options, time, turn.AcceptedTimestamp, clientLeft, drained);
+        _key = keys.Watch(turn.Caller.KeyId, grant => grant.Covers(turn.Account?.Name, turn.Request.Model));
         _whole = new CancellationTokenSource(TimeLeft, time);
-        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, drained, _lost.Token, _whole.Token);
+        _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, _key.Ended, drained, _lost.Token, _whole.Token);
     }
 
     public CancellationToken Token => _any.Token;
@@ -50,6 +54,7 @@ internal sealed class TurnDeadline : IDisposable
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>
         _clientLeft.IsCancellationRequested ? SignalKind.ClientLeft
+        : _key.Ended.IsCancellationRequested ? SignalKind.KeyEnded
         : _drained.IsCancellationRequested ? SignalKind.Draining
         : _lost.IsCancellationRequested ? SignalKind.LeaseLost
         : SignalKind.Deadline;
@@ -59,6 +64,7 @@ internal sealed class TurnDeadline : IDisposable
         // Waits for a callback that runs, so that it finds its source undisposed.
         _lease.Dispose();
         _any.Dispose();
+        _key.Dispose();
         _lost.Dispose();
         _whole.Dispose();
     }

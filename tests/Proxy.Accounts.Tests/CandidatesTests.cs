@@ -34,6 +34,19 @@ public sealed class CandidatesTests
         Assert.Equal("NoAccounts", Choose(Some.Request(), []));
     }
 
+    // Upstream would choose one, and which it is was the key's to say.
+    [Fact]
+    public void A_key_of_some_models_names_one_where_a_model_is_put_to_work()
+    {
+        Account[] accounts = [Some.Account("a")];
+        var key = Some.Key() with { Models = ["gpt-*"] };
+        var unnamed = Some.Request(key.Key) with { Model = null };
+        Assert.Equal("a", Choose(unnamed, accounts, key));
+        Assert.Equal("ModelNotAllowed", Choose(unnamed with { NeedsModel = true }, accounts, key));
+        Assert.Equal("a", Choose(unnamed with { NeedsModel = true }, accounts, key with { Models = ["o3", "*"] }));
+        Assert.Equal("a", Choose(Some.Request() with { Model = null, NeedsModel = true }, accounts));
+    }
+
     [Fact]
     public void A_demanded_domain_is_the_only_one_that_will_do()
     {

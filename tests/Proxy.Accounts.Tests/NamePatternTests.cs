@@ -1,4 +1,4 @@
-using Proxy.Accounts.Accounts;
+using Proxy.Accounts.Contracts;
 
 namespace Proxy.Accounts.Tests;
 

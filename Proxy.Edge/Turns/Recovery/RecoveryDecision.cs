@@ -26,6 +26,9 @@ internal enum RecoveryAction
     /// <summary>Sent over plain HTTP, to the same account: the socket that the gateway has put it on will not do.</summary>
     OverHttp,
 
+    /// <summary>Sent once more, to any account that has not had it: what it names or carries is at home there, if anywhere.</summary>
+    TryElsewhere,
+
     /// <summary>The account's credential is read anew; if it has changed, the turn is sent once more with it.</summary>
     RefreshCredential,
 
@@ -46,7 +49,7 @@ internal enum RecoveryAction
 internal sealed record RecoveryDecision(RecoveryAction Action, string Reason, ApiError? Tell = null, TimeSpan Wait = default)
 {
     /// <summary>True if the turn goes to upstream again.</summary>
-    public bool IsReplay => Action is RecoveryAction.ReplayHere or RecoveryAction.ReplayElsewhere or RecoveryAction.RefreshCredential or RecoveryAction.DropReasoning;
+    public bool IsReplay => Action is RecoveryAction.ReplayHere or RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere or RecoveryAction.RefreshCredential or RecoveryAction.DropReasoning;
 }
 
 /// <summary>What the operator has chosen.</summary>

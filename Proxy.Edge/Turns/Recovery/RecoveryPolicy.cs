@@ -48,6 +48,7 @@ internal static class RecoveryPolicy
         // Sent again it would be a second one, beside the first.
         SignalKind.Draining when facts is { IsBackground: true, Phase: TurnPhase.Sent } => Answer("draining", Errors.UpstreamFailedAfterSend),
         SignalKind.Draining => Answer("draining", Errors.ShuttingDown),
+        SignalKind.KeyEnded => Answer("key_ended", Errors.KeyEnded),
         SignalKind.SpoolFull => Answer("spool_full", Errors.SpoolFull),
         SignalKind.ClientLeft => new RecoveryDecision(RecoveryAction.Abandon, "client_left", Errors.ClientLeft),
         SignalKind.Fault => Answer("fault", Errors.InternalFault),
@@ -86,6 +87,9 @@ internal static class RecoveryPolicy
             // Upstream lets go of the socket: for an anchor that lives on it that is the end.
             UpstreamErrorKind.ConnectionLimit when facts.Anchor == Anchor.Local => DeadAnchor(facts, settings, reason),
             UpstreamErrorKind.ConnectionLimit when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayHere, reason),
+            // Rule 8a. Where it is at home was a guess.
+            UpstreamErrorKind.ForeignEncryption when facts.MayTryElsewhere && (facts.HasCompaction || !settings.DropForeignReasoning) => new RecoveryDecision(RecoveryAction.TryElsewhere, reason),
+            UpstreamErrorKind.Other when facts.MayTryElsewhere && error.SaysNotFound => new RecoveryDecision(RecoveryAction.TryElsewhere, "not_found"),
             UpstreamErrorKind.ForeignEncryption when facts.CanReplay && settings.DropForeignReasoning => new RecoveryDecision(RecoveryAction.DropReasoning, reason),
             // Rule 7: whatever else it is, is the client's to read.
             _ => new RecoveryDecision(RecoveryAction.Surface, reason),
@@ -157,6 +161,11 @@ internal static class RecoveryPolicy
     private static RecoveryDecision Refused(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now)
     {
         var (refusal, first) = (signal.Refusal, signal.First);
+        if (first is { Kind: SignalKind.Rejected, Error: { } rejection } && facts.IsGuess && (rejection.Kind == UpstreamErrorKind.ForeignEncryption || rejection.SaysNotFound))
+        {
+            // Nobody is left who could be asked.
+            return new RecoveryDecision(RecoveryAction.Surface, rejection.Reason);
+        }
         if (first is { Kind: SignalKind.Rejected, Error: { } error }
             && refusal?.Reason is RefusalReason.NoOther or RefusalReason.AllCooling or RefusalReason.OwnerCooling or RefusalReason.AtCapacity
             && WaitFor(facts, error, refusal.Reason is RefusalReason.AllCooling or RefusalReason.OwnerCooling ? refusal.Until : null, settings, now) is { } wait)

@@ -63,6 +63,9 @@ internal enum SignalKind
     /// <summary>The edge stops and waits no longer.</summary>
     Draining,
 
+    /// <summary>The caller's key was revoked, has expired, or does not cover the turn any more.</summary>
+    KeyEnded,
+
     /// <summary>The client is gone.</summary>
     ClientLeft,
 

@@ -62,7 +62,7 @@ internal sealed partial class TurnRecovery(
                 }
                 signal = refused with { First = first };
                 // Where nobody else is there, the account itself may be worth waiting for; that, too, is tried once.
-                facts = decision.Action == RecoveryAction.ReplayElsewhere ? facts with { TimeLeft = deadline.TimeLeft } : facts with { Replays = facts.Replays + 1 };
+                facts = decision.Action is RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere ? facts with { TimeLeft = deadline.TimeLeft } : facts with { Replays = facts.Replays + 1 };
                 decision = Decide(facts, signal);
             }
             if (decision.Action == RecoveryAction.Mask && await rejections.NoteAsync(turn.Caller.KeyId, turn.Request.PreviousResponseId!, deadline.Token))
@@ -123,7 +123,9 @@ internal sealed partial class TurnRecovery(
         IsAlone: signal.IsAlone,
         Replays: turn.Replays,
         TimeLeft: timeLeft,
-        Model: turn.Request.Model);
+        Model: turn.Request.Model,
+        IsGuess: turn.Route.IsGuess,
+        HasCompaction: turn.Request.HasCompaction);
 
     private async Task<bool> TryRefreshAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)
     {
@@ -149,7 +151,12 @@ internal sealed partial class TurnRecovery(
             await Task.Delay(decision.Wait, time, deadline.Token);
         }
         turn.DropsReasoning |= decision.Action == RecoveryAction.DropReasoning;
-        var failed = decision.Action == RecoveryAction.ReplayElsewhere ? turn.Account?.Id : null;
+        if (decision.Action == RecoveryAction.TryElsewhere)
+        {
+            turn.Route = turn.Route.Elsewhere();
+            turn.EncryptedIn = null;
+        }
+        var failed = decision.Action is RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere ? turn.Account?.Id : null;
         if (await admission.ReadmitAsync(turn, failed, refreshesCredential: false, deadline) is { } refused)
         {
             return refused;

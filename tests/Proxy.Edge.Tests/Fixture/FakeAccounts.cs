@@ -58,6 +58,9 @@ internal sealed class FakeAccounts : FakeService
     /// <summary>Answers an admission; null is 503.</summary>
     public Func<AdmissionRequest, Task<AdmissionResponse?>> OnAdmit { get; set; }
 
+    /// <summary>What a key may use; null for one that is not valid any more.</summary>
+    public Func<string, KeyGrant?> OnGrant { get; set; } = id => new KeyGrant(id, ["*"], ["*"]);
+
     /// <summary>Answers a settlement by a status.</summary>
     public Func<SettleRequest, Task<int>> OnSettle { get; set; } = _ => Task.FromResult(204);
 
@@ -67,6 +70,9 @@ internal sealed class FakeAccounts : FakeService
     public int Renewals { get; private set; }
 
     public bool IsAway { get; set; }
+
+    /// <summary>How often keys were asked for while the service was away.</summary>
+    public int GrantsMissed { get; private set; }
 
     public FakeAccounts() => OnAdmit = request => Task.FromResult<AdmissionResponse?>(Admit(request));
 
@@ -143,6 +149,7 @@ internal sealed class FakeAccounts : FakeService
             {
                 return next(context);
             }
+            GrantsMissed += context.Request.Path == AccountsRoutes.KeyGrants ? 1 : 0;
             context.Abort();
             return Task.CompletedTask;
         });
@@ -156,6 +163,8 @@ internal sealed class FakeAccounts : FakeService
             }
             return WriteAsync(context, key, AccountsJson.Default.CheckedKey);
         });
+        MapInternal(app, AccountsRoutes.KeyGrants, AccountsJson.Default.KeyGrantsRequest, (context, request) =>
+            WriteAsync(context, new KeyGrantsResponse([.. request.KeyIds.Select(id => OnGrant(id)).OfType<KeyGrant>()]), AccountsJson.Default.KeyGrantsResponse));
         MapInternal(app, AccountsRoutes.Admit, AccountsJson.Default.AdmissionRequest, async (context, request) =>
         {
             Asked.Enqueue(request);

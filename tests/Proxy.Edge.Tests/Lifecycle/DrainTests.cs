@@ -47,7 +47,7 @@ public sealed class DrainTests
         Assert.Equal("stream_incomplete", (string?)Sse.Read(await response.Content.ReadAsStringAsync())[^1]["response"]!["error"]!["code"]);
         await stopping;
         // Nothing is lost from the log, and both slots are free.
-        Assert.Equal(["cut", "cut"], edge.Continuity.Rows.Select(row => row.Status));
+        Assert.Equal(["cut", "cut"], edge.Continuity.Rows.DistinctBy(row => row.Id).Select(row => row.Status));
         Assert.Equal(0, edge.Accounts.Slots);
     }
 

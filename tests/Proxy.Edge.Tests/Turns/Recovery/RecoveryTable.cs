@@ -75,6 +75,7 @@ internal static class RecoveryTable
         ("limit for 20 s, and no other account", Refused(RefusalReason.NoOther) with { First = Rejected("rate_limit_exceeded", 429, 20) }),
         ("owner could not be looked up", new RecoverySignal(SignalKind.LookupFailed)),
         ("the edge stops", new RecoverySignal(SignalKind.Draining)),
+        ("the key ends", new RecoverySignal(SignalKind.KeyEnded)),
         ("client left", new RecoverySignal(SignalKind.ClientLeft)),
     ];
 
