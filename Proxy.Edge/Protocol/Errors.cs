@@ -126,6 +126,14 @@ internal static class Errors
 
     public static ApiError ModelNotServed(string? model) => new(Status404NotFound, "model_not_found", $"No upstream account serves the model {model}.", Param: "model");
 
+    /// <summary>Every account is exhausted, or, where a model is named, every account for this model.</summary>
+    public static ApiError Exhausted(DateTimeOffset? resetsAt, string? model, DateTimeOffset now) => model is null ? PoolExhausted(resetsAt, now) : PoolExhausted(resetsAt, now) with
+    {
+        Code = "rate_limit_exceeded",
+        Type = ApiError.RateLimit,
+        Message = $"Every upstream account has reached its rate limit for the model {model}.",
+    };
+
     /// <summary>
     /// Clients obey any Retry-After and would hang for hours: a long wait is told as <c>resets_at</c> and not retried.
     /// </summary>
@@ -162,7 +170,7 @@ internal static class Errors
     /// <summary>An upgrade that was refused for what the turn asks, in the form of a frame.</summary>
     public static ApiError HandshakeRefused(UpstreamError refusal, int? status) => new(
         refusal.Status ?? Status502BadGateway, refusal.Code ?? "upstream_unavailable", $"The upstream account refused the connection with status {status}.", ApiError.Server,
-        ResetsAt: refusal.ResetsAt);
+        RetryAfter: refusal.RetryAfter, ResetsAt: refusal.ResetsAt);
 
     /// <summary>Upstream's own error, where its bytes cannot be passed on: an answer that came when the client's had begun already.</summary>
     public static ApiError OfUpstream(UpstreamError error) => new(

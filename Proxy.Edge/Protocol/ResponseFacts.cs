@@ -31,6 +31,7 @@ internal static class ResponseFactsReader
     /// {"type":"error","code":"...","message":"...","param":null,"status_code":429}
     /// {"type":"response.failed","response":{"id":"resp_1","status":"failed","error":{"code":"...","message":"...","resets_in_seconds":30}}}
     /// {"error":{"type":"previous_response_not_found","message":"..."}}
+    /// {"error":"Too many requests"}
     /// </code>
     /// </summary>
     public static ResponseFacts Read(ReadOnlySpan<byte> json)
@@ -68,7 +69,7 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("reason"u8) && level is Level.Incomplete) { facts.IncompleteReason = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("status"u8) || reader.ValueTextEquals("status_code"u8)) { ReadStatus(ref reader, ref facts); }
             else if (level is not (Level.Top or Level.Error)) { reader.Skip(); }
-            else if (reader.ValueTextEquals("code"u8)) { facts.Code = EventScanner.ReadString(ref reader) ?? facts.Code; }
+            else if (reader.ValueTextEquals("code"u8)) { facts.Code = ReadCode(ref reader) ?? facts.Code; }
             else if (reader.ValueTextEquals("message"u8)) { facts.Message = EventScanner.ReadString(ref reader) ?? facts.Message; }
             else if (reader.ValueTextEquals("param"u8)) { facts.Param = EventScanner.ReadString(ref reader) ?? facts.Param; }
             // The event's own type is not the error's, nor is its id a response's.
@@ -87,10 +88,31 @@ internal static class ResponseFactsReader
         {
             ReadObject(ref reader, ref facts, level);
         }
+        else if (reader.TokenType == JsonTokenType.String && level == Level.Error)
+        {
+            facts.Message = reader.GetString();
+        }
         else
         {
             reader.Skip();
         }
+    }
+
+    // "code":"rate_limit_exceeded", or "code":429 of somebody else.
+    private static string? ReadCode(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        var code = reader.TokenType switch
+        {
+            JsonTokenType.String => reader.GetString(),
+            JsonTokenType.Number => Encoding.ASCII.GetString(reader.ValueSpan),
+            _ => null,
+        };
+        if (code is null)
+        {
+            reader.Skip();
+        }
+        return code;
     }
 
     // "status":"completed" of a response, "status":429 of a frame, "status":"429" of one by somebody else.

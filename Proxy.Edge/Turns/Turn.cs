@@ -79,6 +79,15 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>True if reasoning that only another organisation can read is left out.</summary>
     public bool DropsReasoning { get; set; }
 
+    /// <summary>True once it has let an account cool down: what refuses it on a second one may be the turn's own.</summary>
+    public bool HasCooled { get; set; }
+
+    /// <summary>True once it was sent once more with another credential of its account.</summary>
+    public bool CredentialWasRenewed { get; set; }
+
+    /// <summary>True if it goes over plain HTTP although it could be carried by a session.</summary>
+    public bool GoesOverHttp { get; private set; }
+
     /// <summary>Accounts that have failed the turn.</summary>
     public ImmutableArray<string> ExcludedAccountIds { get; private set; } = [];
 
@@ -184,6 +193,12 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         }
         // Of a prewarm the client has seen that it was created; it stays so.
         Phase = Phase == TurnPhase.Created ? Phase : TurnPhase.Unsent;
+    }
+
+    /// <summary>The socket of a session will not do: it goes over plain HTTP.</summary>
+    public void GoOverHttp(string reason)
+    {
+        (GoesOverHttp, Claim, Reason) = (true, null, reason);
     }
 
     /// <summary>Takes note of an event before it is relayed.</summary>

@@ -12,7 +12,7 @@ namespace Proxy.Edge.Turns;
 /// <summary>Steps 2 and 3 of a turn: find the owner of what it names, then lease a slot of an account that may serve it.</summary>
 internal sealed partial class TurnAdmission(
     OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery, IOptions<ContinuityOptions> continuity,
-    ILogger<TurnAdmission> logger)
+    TimeProvider time, ILogger<TurnAdmission> logger)
 {
     // Two turns that wait for each other's slots wait in vain; and the client waits already.
     private static readonly TimeSpan MoveWait = TimeSpan.FromSeconds(5);
@@ -43,7 +43,7 @@ internal sealed partial class TurnAdmission(
     public Task<RecoverySignal?> AdmitAsync(Turn turn, string? currentAccountId, TurnDeadline deadline) => LeaseAsync(turn, RequestFor(turn) with
     {
         PreferredAccountId = turn.Route.Domain is null ? currentAccountId ?? turn.Route.PreferredAccountId : turn.Route.PreferredAccountId,
-    }, deadline);
+    }, waitsForLimits: true, deadline);
 
     /// <summary>Moves the turn's slot to where it is to be sent once more; null on success.</summary>
     /// <param name="failedAccountId">The account that is not to have it again.</param>
@@ -55,7 +55,7 @@ internal sealed partial class TurnAdmission(
         WaitMs = (int)MoveWait.TotalMilliseconds,
         ExcludedAccountIds = failedAccountId is null ? turn.ExcludedAccountIds : turn.ExcludedAccountIds.Add(failedAccountId),
         RefreshCredential = refreshesCredential,
-    }, deadline);
+    }, waitsForLimits: failedAccountId is null && !refreshesCredential, deadline);
 
     /// <summary>
     /// Counts a turn that upstream has begun by itself against the account's slots. It runs already: where there is no slot, or nobody to ask, it runs without one.
@@ -141,9 +141,21 @@ internal sealed partial class TurnAdmission(
         // An id that lives on a socket is of no use on the domain's other accounts.
         OnlyAccountId: turn.Route.Anchor == Anchor.Local ? turn.Route.PreferredAccountId : null, MovesFrom: turn.Account?.Id, NeedsModel: true);
 
-    private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, TurnDeadline deadline)
+    private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, bool waitsForLimits, TurnDeadline deadline)
     {
-        var response = await AskAsync(turn, request with { WaitMs = Math.Min(request.WaitMs, (int)deadline.TimeLeft.TotalMilliseconds) }, deadline.Token);
+        var (began, bound) = (time.GetTimestamp(), TimeSpan.FromMilliseconds(request.WaitMs));
+        AdmissionResponse? response;
+        while (true)
+        {
+            var left = bound - time.GetElapsedTime(began);
+            left = left < TimeSpan.Zero ? TimeSpan.Zero : left < deadline.TimeLeft ? left : deadline.TimeLeft;
+            response = await AskAsync(turn, request with { WaitMs = (int)left.TotalMilliseconds }, deadline.Token);
+            if (!waitsForLimits || Refusals.WaitOf(response?.Refusal, left, time.GetUtcNow()) is not { } wait)
+            {
+                break;
+            }
+            await Task.Delay(wait, time, deadline.Token);
+        }
         if (response?.Account is not { } account)
         {
             return new RecoverySignal(SignalKind.Refused, Refusal: response?.Refusal);

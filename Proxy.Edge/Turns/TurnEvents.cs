@@ -64,6 +64,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
             return false;
         }
         turn.Observe(head, time.GetTimestamp());
+        marks.NoteServed(turn);
         journal.End(turn, StatusOf(head.Kind, facts), StatusCodes.Status200OK);
         return true;
     }
@@ -75,6 +76,10 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         Minted(turn, httpStatus < 300 ? facts : facts with { Id = null });
         Completed(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts));
         marks.Note(turn, facts.Error);
+        if (httpStatus < 300)
+        {
+            marks.NoteServed(turn);
+        }
         await publications.WaitAsync(turn, _publicationWait);
         journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
     }

@@ -23,6 +23,9 @@ internal enum RecoveryAction
     /// <summary>Sent once more, to another account of the domain if it has one; the one that failed is excluded.</summary>
     ReplayElsewhere,
 
+    /// <summary>Sent over plain HTTP, to the same account: the socket that the gateway has put it on will not do.</summary>
+    OverHttp,
+
     /// <summary>Sent once more, to any account that has not had it: what it names or carries is at home there, if anywhere.</summary>
     TryElsewhere,
 
@@ -51,8 +54,10 @@ internal sealed record RecoveryDecision(RecoveryAction Action, string Reason, Ap
 
 /// <summary>What the operator has chosen.</summary>
 /// <param name="OwnerWait">For how long an owner that is away is worth coming back for.</param>
+/// <param name="LimitWait">For how long the gateway waits for a limit to be whole again, rather than tell the client.</param>
 internal sealed record RecoverySettings(
     NotFoundContract NotFoundContract = NotFoundContract.Auto,
     TimeSpan OwnerWait = default,
     ReplayAfterClose ReplayAfterClose = ReplayAfterClose.Precreated,
-    bool DropForeignReasoning = false);
+    bool DropForeignReasoning = false,
+    TimeSpan LimitWait = default);

@@ -46,6 +46,7 @@ internal enum TurnPhase
 /// <param name="RejectedBefore">This key was told within the last minutes that this anchor does not work.</param>
 /// <param name="TimeLeft">Until its deadline.</param>
 /// <param name="IsBackground">Upstream runs it whether or not anybody follows its events.</param>
+/// <param name="MayGoOverHttp">The client speaks HTTP, and the gateway has put the turn on a session's socket.</param>
 /// <param name="OnSession">The client speaks HTTP, and the socket is a session's; or one was on which its anchor lived.</param>
 /// <param name="IsGuess">It names or carries something that is at home in one domain only, and nobody knows which.</param>
 internal readonly record struct TurnFacts(
@@ -66,6 +67,7 @@ internal readonly record struct TurnFacts(
     string? Model = null,
     bool OnSession = false,
     bool IsBackground = false,
+    bool MayGoOverHttp = false,
     bool IsGuess = false,
     bool HasCompaction = false)
 {
