@@ -156,8 +156,7 @@ internal sealed partial class OwnerPublications(
         // What a turn demands says nothing of where the conversation lives.
         turn.Route.Domain is null || turn.Route.OnlyEncrypted ? turn.Scope.Key : null,
         turn.Claim,
-        // Of a response that is not stored nothing can be named later but what is encrypted in it, and where it ran.
-        turn.Outputs is { Count: > 0 } outputs ? [.. outputs.Where(output => turn.Request.Store || output.Kind != OwnedKinds.Item)] : null,
+        turn.Outputs is { Count: > 0 } outputs ? outputs : null,
         turn.AcceptedAt);
 
     [LoggerMessage(410, LogLevel.Error, "Too many owners wait to be published; one is known to this edge and the log only")]

@@ -109,7 +109,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>The id whose owner is being published.</summary>
     public string? PublishedId { get; private set; }
 
-    /// <summary>What its output brings that only its account knows.</summary>
+    /// <summary>What its output brings that only its account knows and that may come back. Of a response that is not stored no item can be named.</summary>
     public IReadOnlyList<OwnedId> Outputs { get; private set; } = [];
 
     /// <summary>Running since <c>response.created</c>.</summary>
@@ -233,7 +233,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     {
         if (outputs.Count > 0)
         {
-            Outputs = [.. Outputs.Union(outputs).Take(ContinuityRoutes.MaxPublishedWith)];
+            Outputs = [.. Outputs.Union(outputs.Where(output => Request.Store || output.Kind != OwnedKinds.Item)).Take(ContinuityRoutes.MaxPublishedWith)];
         }
     }
 

@@ -108,9 +108,9 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
             options.Value.Id, turn.Activity?.Id, turn.Continuity, turn.Session, ItemsOf(turn)).Capped();
     }
 
-    // Of a response that is not stored no item can be named later.
-    private static string? ItemsOf(Turn turn) =>
-        turn.Request.Store && turn.Outputs.Count > 0 ? string.Join(' ', turn.Outputs.Where(output => output.Kind == OwnedKinds.Item).Select(output => output.Id)) : null;
+    private static string? ItemsOf(Turn turn) => turn.Outputs.Any(output => output.Kind == OwnedKinds.Item)
+        ? string.Join(' ', turn.Outputs.Where(output => output.Kind == OwnedKinds.Item).Select(output => output.Id))
+        : null;
 
     private static (TokenUsage? Usage, bool IsEstimated) UsageOf(Turn turn, string status)
     {
