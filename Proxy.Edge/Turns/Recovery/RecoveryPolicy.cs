@@ -128,7 +128,7 @@ internal static class RecoveryPolicy
     {
         // RFC 6455 section 7.4.1: of the frame upstream says that it is wrong, or too big. It would say so again.
         var isVerdict = closeCode is 1002 or 1003 or 1007 or 1008 or 1009;
-        if (closeCode == 1009 && facts is { MayGoOverHttp: true, CanReplay: true, IsAlone: true })
+        if (closeCode == 1009 && facts is { MayGoOverHttp: true, CanReplay: true, Phase: < TurnPhase.Created, IsAlone: true })
         {
             // Bodies may be larger than frames.
             return new RecoveryDecision(RecoveryAction.OverHttp, "frame_too_large");

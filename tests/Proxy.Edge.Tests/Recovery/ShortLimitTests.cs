@@ -73,26 +73,30 @@ public sealed class ShortLimitTests
         {
             edge.Continuity.Own("resp_1", "a");
             edge.Sim.Script(rule => rule.Answer(answer => answer with { Unchecked = true }));
-        }, "Edge:KeepAliveSeconds=0.2");
-        var until = TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(1.5);
-        edge.Accounts.Cool("a", until);
+        }, "Edge:KeepAliveSeconds=0.2", "Edge:AdmissionWaitSeconds=30");
+        var reason = followUp ? RefusalReason.OwnerCooling : RefusalReason.AllCooling;
+        edge.Accounts.OnAdmit = request => Task.FromResult<AdmissionResponse?>(request.Purpose == AdmissionPurpose.Request
+            ? edge.Accounts.Admit(request)
+            : FakeAccounts.Refuse(reason, TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(300)));
+        void IsBack() => edge.Accounts.OnAdmit = request => Task.FromResult<AdmissionResponse?>(edge.Accounts.Admit(request));
         var frame = Asking.Frame(anchor: followUp ? "resp_1" : null);
         if (surface == "socket")
         {
             using var socket = await edge.ConnectAsync(headers: Asking.Codex);
             await socket.SendAsync(frame);
-            var received = await socket.UntilTerminalAsync();
-            Assert.Equal("keepalive", JsonNode.Parse(received[0])!.Type());
-            Assert.Equal("response.completed", JsonNode.Parse(received[^1])!.Type());
+            Assert.Equal("keepalive", JsonNode.Parse((await socket.ReceiveAsync())!)!.Type());
+            IsBack();
+            Assert.Equal("response.completed", JsonNode.Parse((await socket.UntilTerminalAsync())[^1])!.Type());
         }
         else
         {
-            var (status, body) = await edge.AskAsync(Asking.HttpBody(frame));
-            Assert.Equal(200, status);
-            Assert.StartsWith(": keep-alive", body, StringComparison.Ordinal);
-            Assert.Contains("You said: hello.", body, StringComparison.Ordinal);
+            using var response = await edge.PostAsync(Asking.HttpBody(frame));
+            Assert.Equal(200, (int)response.StatusCode);
+            using var events = new StreamReader(await response.Content.ReadAsStreamAsync());
+            Assert.Equal(": keep-alive", await events.ReadLineAsync());
+            IsBack();
+            Assert.Contains("You said: hello.", await events.ReadToEndAsync(), StringComparison.Ordinal);
         }
-        Assert.True(TimeProvider.System.GetUtcNow() >= until);
         await edge.NothingIsLeftAsync(turns: 1);
     }
 
