@@ -52,6 +52,12 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(1 << 10, 1 << 30)]
     public int MaxEventBytes { get; set; } = 64 << 20;
 
+    /// <summary>
+    /// Bytes that requests, frames, decompressed bodies and large events may take in this process. One key may have half of it. Default: a quarter of what the machine or container has.
+    /// </summary>
+    [Range(1 << 20, 1L << 40)]
+    public long? MemoryBytes { get; set; }
+
     /// <summary>Seconds a turn may wait for a free slot. Default 30.</summary>
     [Range(0, 600)]
     public int AdmissionWaitSeconds { get; set; } = 30;

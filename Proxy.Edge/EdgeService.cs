@@ -65,6 +65,7 @@ internal static class EdgeService
             .AddSingleton<UpstreamHandlers>()
             .AddSingleton<UpstreamConnector>()
             .AddSingleton<CallerAuthentication>()
+            .AddSingleton<MemoryBudget>()
             .AddSingleton<RequestBodyReader>()
             .AddSingleton<TurnTelemetry>()
             .AddSingleton<TurnJournal>()

@@ -34,13 +34,14 @@ internal sealed class AccountsClient(HttpClient http)
     }
 
     /// <summary>
-    /// Gives back what a turn may hold that stopped waiting for its admission. Whoever waited has gone, so this has a bound of its own; if it
-    /// fails, the lease ends by itself.
+    /// Gives back what a turn may hold that stopped waiting for its admission; false when the service does not answer. Whoever waited has gone, so this has a bound of its
+    /// own; if it fails, the lease ends by itself.
     /// </summary>
-    public async Task AbandonAsync(Guid turnId)
+    public async Task<bool> AbandonAsync(Guid turnId)
     {
-        using var _ = await http.TryPostAsync(
+        using var response = await http.TryPostAsync(
             AccountsRoutes.Abandon, new AbandonRequest(turnId), AccountsJson.Default.AbandonRequest, ShortBound, mayRepeat: true, CancellationToken.None);
+        return response?.IsSuccessStatusCode == true;
     }
 
     /// <summary>The leases that were lost, or null when the service does not answer.</summary>

@@ -4,12 +4,17 @@ using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Clients;
 
-/// <summary>Renews the slots of all running turns, and stops a turn whose slot was lost.</summary>
+/// <summary>Renews the slots of all running turns, stops a turn whose slot was lost, and gives back those that may have been given and never arrived.</summary>
 internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider time, ILogger<LeaseKeeper> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(AccountsRoutes.RenewIntervalSeconds);
+    private static readonly TimeSpan LongestLease = TimeSpan.FromMinutes(5);
+
+    // Past it a lease ends by itself sooner than anything would be given back.
+    private const int MostAbandoned = 10_000;
 
     private readonly ConcurrentDictionary<Guid, Held> _held = new();
+    private readonly ConcurrentQueue<(Guid TurnId, long Since)> _abandoned = new();
 
     /// <summary>How many slots this edge holds.</summary>
     public int Count => _held.Count;
@@ -30,6 +35,18 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
         }
     }
 
+    /// <summary>
+    /// The turn was not given the answer to its admission and has ended: a slot that was leased for it meanwhile is given back as soon as the service answers again, instead of being
+    /// held until its lease ends and booked as lost.
+    /// </summary>
+    public void Abandon(Guid turnId)
+    {
+        if (_abandoned.Count < MostAbandoned)
+        {
+            _abandoned.Enqueue((turnId, time.GetTimestamp()));
+        }
+    }
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
 
     private async Task RunAsync(CancellationToken stoppingToken)
@@ -37,6 +54,7 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
+            await GiveBackAsync();
             foreach (var chunk in _held.Chunk(AccountsRoutes.MaxTurns))
             {
                 var renewed = await accounts.RenewAsync([.. chunk.Select(held => new SlotLease(held.Key, held.Value.AccountId))], stoppingToken);
@@ -45,6 +63,18 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
                     await StopAsync(chunk.FirstOrDefault(held => held.Key == turnId));
                 }
             }
+        }
+    }
+
+    private async Task GiveBackAsync()
+    {
+        while (_abandoned.TryPeek(out var first))
+        {
+            if (time.GetElapsedTime(first.Since) < LongestLease && !await accounts.AbandonAsync(first.TurnId))
+            {
+                return;
+            }
+            _abandoned.TryDequeue(out _);
         }
     }
 

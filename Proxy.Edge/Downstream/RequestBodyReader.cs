@@ -5,16 +5,20 @@ using ServiceDefaults.Http;
 namespace Proxy.Edge.Downstream;
 
 /// <summary>Reads a JSON body whole, bounded as it comes and once more when decompressed: a few bytes may unfold to gigabytes.</summary>
-internal sealed class RequestBodyReader(IOptions<EdgeOptions> options, TimeProvider time)
+internal sealed class RequestBodyReader(IOptions<EdgeOptions> options, MemoryBudget budget, TimeProvider time)
 {
+    private const int MinReadBytes = 4 << 10;
+    private const int MostReservedBytes = 1 << 20;
+
     // No text that somebody means unfolds like this; what does is made to cost more than it costs its sender.
     private const int MostRatio = 1000;
     private const int AnyRatioBytes = 1 << 20;
 
     /// <summary>The decompressed body, or the error to answer.</summary>
+    /// <param name="keyId">Whose share of the memory it is read into.</param>
     /// <param name="takesForms">Whether it may be a form instead.</param>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    public async Task<(PooledBody? Body, ApiError? Error)> ReadAsync(HttpRequest request, bool takesForms = false)
+    public async Task<(PooledBody? Body, ApiError? Error)> ReadAsync(HttpRequest request, string keyId, bool takesForms = false)
     {
         if (!IsJson(request.ContentType) && !(takesForms && FormScanner.IsForm(request.ContentType)))
         {
@@ -29,9 +33,14 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options, TimeProvi
         {
             return (null, Errors.UnsupportedEncoding);
         }
-        var body = new PooledBody((int)Math.Clamp(request.ContentLength ?? 0, 4 << 10, 1 << 20) + 1);
+        var body = new PooledBody(MinReadBytes, budget.Of(keyId));
         try
         {
+            if (!body.TryReserve((int)Math.Clamp(request.ContentLength ?? 0, MinReadBytes, MostReservedBytes) + 1))
+            {
+                body.Dispose();
+                return (null, Errors.NoMemory);
+            }
             await using (stream)
             {
                 var error = await FillAsync(body, stream, raw, options.Value.MaxDecompressedBytes, request.HttpContext.RequestAborted);
@@ -65,6 +74,10 @@ internal sealed class RequestBodyReader(IOptions<EdgeOptions> options, TimeProvi
     {
         while (true)
         {
+            if (!body.TryReserve(1))
+            {
+                return Errors.NoMemory;
+            }
             var read = await stream.ReadAsync(body.GetMemory(), cancellationToken);
             if (read == 0)
             {

@@ -30,7 +30,7 @@ internal sealed class ForwardedTurnEndpoint(
             await Errors.InvalidForward.WriteAsync(context);
             return;
         }
-        var (body, error) = await bodies.ReadAsync(context.Request);
+        var (body, error) = await bodies.ReadAsync(context.Request, forwarded.KeyId);
         if (body is null)
         {
             await error!.WriteAsync(context);

@@ -16,7 +16,7 @@ internal sealed class ResponsesEndpoint(CallerAuthentication callers, RequestBod
             await error!.WriteAsync(context);
             return;
         }
-        (var body, error) = await bodies.ReadAsync(context.Request);
+        (var body, error) = await bodies.ReadAsync(context.Request, caller.KeyId);
         if (body is null)
         {
             await error!.WriteAsync(context);

@@ -38,7 +38,7 @@ internal sealed class PassthroughEndpoint(
         if (hasBody && !(isForm && route.Forms == FormUse.Passed))
         {
             // Whatever its type says: an id in a body that upstream reads must have been checked.
-            (body, error) = await bodies.ReadAsync(context.Request, takesForms: route.Forms == FormUse.Read);
+            (body, error) = await bodies.ReadAsync(context.Request, caller.KeyId, takesForms: route.Forms == FormUse.Read);
             if (body is { Length: > 0 })
             {
                 (var scanned, error) = isForm ? FormScanner.Scan(body.Span, context.Request.ContentType) : TurnRequestScanner.Scan(body.Span);

@@ -151,6 +151,10 @@ internal static class Errors
     public static ApiError Recovering { get; } =
         new(Status503ServiceUnavailable, "admission_unavailable", "The gateway is counting its running turns anew. Come back in a moment.", ApiError.Server, RetryAfter: Soon);
 
+    /// <summary>503 and not 429: agents wait and send it again, instead of taking it for the end of their quota.</summary>
+    public static ApiError NoMemory { get; } = new(Status503ServiceUnavailable, "server_is_overloaded",
+        "The requests in flight take all the memory there is for them. Send it again in a moment, or send less at once.", ApiError.Server, RetryAfter: Soon);
+
     public static ApiError SpoolFull { get; } =
         new(Status503ServiceUnavailable, "log_spool_full", "The gateway cannot log more turns until its log store is back.", ApiError.Server, RetryAfter: TimeSpan.FromSeconds(5));
 

@@ -11,6 +11,9 @@ internal enum MessageKind
     /// <summary>Longer than allowed: it was read to its end and dropped.</summary>
     TooLarge,
 
+    /// <summary>There was no memory for it: it was read to its end and dropped.</summary>
+    NoRoom,
+
     /// <summary>The peer closed, or the connection broke.</summary>
     Closed,
 }
@@ -20,6 +23,7 @@ internal enum MessageKind
 /// </summary>
 internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDisposable
 {
+    private const int MinReadBytes = 4096;
     private static readonly TimeSpan CloseBound = TimeSpan.FromSeconds(2);
 
     // Only one send may be under way on a WebSocket; this queue of senders is the socket's write side, not a lock around shared state.
@@ -37,12 +41,17 @@ internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDi
     public async Task<MessageKind> ReceiveAsync(PooledBody message, CancellationToken cancellationToken)
     {
         message.Clear();
-        var tooLarge = false;
+        var (tooLarge, noRoom) = (false, false);
         try
         {
             while (true)
             {
-                var result = await socket.ReceiveAsync(message.GetMemory(4096), cancellationToken);
+                if (!message.TryReserve(MinReadBytes))
+                {
+                    noRoom = true;
+                    message.Clear();
+                }
+                var result = await socket.ReceiveAsync(message.GetMemory(MinReadBytes), cancellationToken);
                 if (result.MessageType == WebSocketMessageType.Close)
                 {
                     return MessageKind.Closed;
@@ -55,7 +64,7 @@ internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDi
                 }
                 if (result.EndOfMessage)
                 {
-                    return tooLarge ? MessageKind.TooLarge : result.MessageType == WebSocketMessageType.Text ? MessageKind.Text : MessageKind.Binary;
+                    return tooLarge ? MessageKind.TooLarge : noRoom ? MessageKind.NoRoom : result.MessageType == WebSocketMessageType.Text ? MessageKind.Text : MessageKind.Binary;
                 }
             }
         }

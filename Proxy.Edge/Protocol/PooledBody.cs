@@ -3,9 +3,15 @@ using System.Buffers;
 namespace Proxy.Edge.Protocol;
 
 /// <summary>Bytes in a rented buffer that grows as it is written. The one who has it returns it.</summary>
-internal sealed class PooledBody(int initialCapacity = 16 << 10) : IBufferWriter<byte>, IDisposable
+/// <param name="share">Of which a large buffer takes its bytes; null counts them nowhere.</param>
+/// <param name="isHere">The bytes are on their way and cannot be refused: they are taken, whether or not there is room.</param>
+internal sealed class PooledBody(int initialCapacity = 16 << 10, MemoryShare? share = null, bool isHere = false) : IBufferWriter<byte>, IDisposable
 {
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(initialCapacity);
+    // A buffer that is larger goes back when its message was read: the next one is seldom as large.
+    private const int MostKeptBytes = 256 << 10;
+    private const int SmallBytes = 4 << 10;
+
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(Math.Min(initialCapacity, MemoryShare.FreeBytes));
 
     public int Length { get; private set; }
 
@@ -15,36 +21,74 @@ internal sealed class PooledBody(int initialCapacity = 16 << 10) : IBufferWriter
 
     public void Advance(int count) => Length += count;
 
-    public Memory<byte> GetMemory(int sizeHint = 0)
+    /// <summary>Makes room for so many more bytes; false where its share does not allow that.</summary>
+    public bool TryReserve(int size)
     {
-        Reserve(Math.Max(sizeHint, 1));
-        return _buffer.AsMemory(Length);
+        if (_buffer.Length - Length >= size)
+        {
+            return true;
+        }
+        var larger = Math.Max(_buffer.Length * 2, Length + size);
+        if (!TryTake(CostOf(larger) - CostOf(_buffer.Length)))
+        {
+            return false;
+        }
+        // What the pool gives may be larger than asked for; it is counted as what it is.
+        var rented = ArrayPool<byte>.Shared.Rent(larger);
+        share?.Take(CostOf(rented.Length) - CostOf(larger));
+        _buffer.AsSpan(0, Length).CopyTo(rented);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = rented;
+        return true;
     }
+
+    /// <exception cref="InvalidOperationException">Its share does not allow that many; ask <see cref="TryReserve"/> first.</exception>
+    public Memory<byte> GetMemory(int sizeHint = 0) => TryReserve(Math.Max(sizeHint, 1))
+        ? _buffer.AsMemory(Length)
+        : throw new InvalidOperationException("The share of memory is used up.");
 
     public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
 
-    /// <summary>Forgets the bytes and keeps the buffer.</summary>
-    public void Clear() => Length = 0;
+    /// <summary>Forgets the bytes, and keeps the buffer unless it is a large one.</summary>
+    public void Clear()
+    {
+        Length = 0;
+        if (_buffer.Length > MostKeptBytes)
+        {
+            GiveBack();
+            _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);
+        }
+    }
 
     public void Dispose()
     {
         if (_buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = [];
+            GiveBack();
             Length = 0;
         }
     }
 
-    private void Reserve(int size)
+    private void GiveBack()
     {
-        if (_buffer.Length - Length >= size)
-        {
-            return;
-        }
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_buffer.Length * 2, Length + size));
-        _buffer.AsSpan(0, Length).CopyTo(larger);
+        share?.Return(CostOf(_buffer.Length));
         ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = larger;
+        _buffer = [];
     }
+
+    private bool TryTake(long bytes)
+    {
+        if (share is null || bytes <= 0)
+        {
+            return true;
+        }
+        if (isHere)
+        {
+            share.Take(bytes);
+            return true;
+        }
+        return share.TryTake(bytes);
+    }
+
+    private static long CostOf(int bufferBytes) => Math.Max(0, bufferBytes - MemoryShare.FreeBytes);
 }

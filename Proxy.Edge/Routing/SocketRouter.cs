@@ -2,6 +2,7 @@ using System.Net.WebSockets;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Callers;
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
@@ -13,7 +14,7 @@ namespace Proxy.Edge.Routing;
 /// <summary>What a router needs that all sockets share.</summary>
 internal sealed record SocketServices(
     TurnAdmission Admission, TurnRecovery Recovery, TurnEvents Events, TurnJournal Journal, TurnTelemetry Telemetry, UpstreamConnector Connector,
-    Drain Drain, KeyWatch Keys, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
+    MemoryBudget Memory, Drain Drain, KeyWatch Keys, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
 
 /// <summary>
 /// One client's WebSocket: takes its frames and runs its turns on their lanes. Whatever goes wrong with a frame or a turn is answered with
@@ -31,6 +32,7 @@ internal sealed class SocketRouter : IDisposable
     private readonly SocketTurnRunner _turns;
     private readonly ClientLanes _lanes;
     private readonly KeyUse _key;
+    private readonly MemoryShare _memory;
     private readonly bool _isCodex;
     private readonly CancellationTokenSource _ended = new();
     // Canceling a receive cuts the connection, so it is not what ends the turns.
@@ -44,6 +46,7 @@ internal sealed class SocketRouter : IDisposable
         _turns = new SocketTurnRunner(services, client, _links, _ended.Token);
         _lanes = new ClientLanes(_turns.RunAsync);
         _key = services.Keys.Watch(caller.KeyId, grant => _links.AreAll(account => grant.Covers(account.Name, model: null)));
+        _memory = services.Memory.ForSocket(caller.KeyId);
         _isCodex = ClientKinds.IsCodex(handshake.Headers);
     }
 
@@ -89,7 +92,7 @@ internal sealed class SocketRouter : IDisposable
         while (true)
         {
             await _client.WaitAsync(_receiving.Token);
-            var frame = new PooledBody(initialCapacity: 4096);
+            var frame = new PooledBody(initialCapacity: 4096, _memory);
             var kind = await _client.ReceiveAsync(frame, _receiving.Token);
             switch (kind)
             {
@@ -104,7 +107,12 @@ internal sealed class SocketRouter : IDisposable
                     break;
                 default:
                     frame.Dispose();
-                    await _turns.TellAsync(kind == MessageKind.Binary ? Errors.BinaryFrame : Errors.TooLarge(_services.Options.Value.MaxDecompressedBytes), streamId: null);
+                    await _turns.TellAsync(kind switch
+                    {
+                        MessageKind.Binary => Errors.BinaryFrame,
+                        MessageKind.NoRoom => Errors.NoMemory,
+                        _ => Errors.TooLarge(_services.Options.Value.MaxDecompressedBytes),
+                    }, streamId: null);
                     break;
             }
         }
@@ -141,9 +149,10 @@ internal sealed class SocketRouter : IDisposable
                 return;
             }
             _turns.Dismiss();
-            await _services.Events.EndAsync(turn, Errors.TooManyQueued);
             error = Errors.TooManyQueued;
         }
+        // Not a turn: a row for each would let a client fill the log with what costs it nothing.
+        _services.Telemetry.CountRefusedFrame(error!.Code);
         frame.Dispose();
         await _turns.TellAsync(error!, request.StreamId);
     }

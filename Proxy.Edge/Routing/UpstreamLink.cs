@@ -18,6 +18,7 @@ internal sealed class UpstreamLink
     private readonly SocketEnd _end;
     private readonly UpstreamEvents _events;
     private readonly LocalIds _localIds = new();
+    private readonly MemoryShare _memory;
 
     // Without lanes of its own it carries one turn at a time; a turn of another lane waits here. Never disposed: a waiter may come late.
     private readonly SemaphoreSlim _turn = new(1);
@@ -34,6 +35,7 @@ internal sealed class UpstreamLink
         (_upstream, Account, _hasLanes, _drainsAbandoned) = (upstream, account, hasLanes, drainsAbandoned);
         _attempts = new SocketAttempts(hasLanes);
         _end = new SocketEnd(upstream, _attempts, services.Time);
+        _memory = services.Memory.All;
         _events = new UpstreamEvents(_attempts, _end, _localIds, hasLanes, strays, (ended, lane) => follow(this, ended, lane), services);
     }
 
@@ -162,7 +164,7 @@ internal sealed class UpstreamLink
     /// <summary>Relays until the upstream socket ends; then all its turns have ended too.</summary>
     public async Task PumpAsync(CancellationToken cancellationToken)
     {
-        using var message = new PooledBody(initialCapacity: 4096);
+        using var message = new PooledBody(initialCapacity: 4096, _memory, isHere: true);
         var signal = new RecoverySignal(SignalKind.Fault);
         try
         {

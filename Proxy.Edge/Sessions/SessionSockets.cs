@@ -42,7 +42,13 @@ internal sealed partial class SessionSockets(
         {
             return await OpenAsync(turn, session, from, path, cancellationToken);
         }
-        return TakeIdle(session, turn, _ => true) is { } used ? (used, null) : await QueueAsync(session, turn, cancellationToken);
+        if (TakeIdle(session, turn, _ => true) is { } used)
+        {
+            return (used, null);
+        }
+        return !UsableBy(session, turn).Any() && TryEvictIdle(session) && session.TryReserve(Limits.MaxSocketsPerScope)
+            ? await OpenAsync(turn, session, from, path, cancellationToken)
+            : await QueueAsync(session, turn, cancellationToken);
     }
 
     /// <summary>The turn is done with its socket; one that has had its time is closed.</summary>
@@ -99,10 +105,32 @@ internal sealed partial class SessionSockets(
         return null;
     }
 
+    // The conversation has moved to another account: what is idle on the one before is of less use than a socket where it is now.
+    private bool TryEvictIdle(Session session)
+    {
+        foreach (var socket in session.Sockets.OrderBy(socket => socket.LastUsed))
+        {
+            if (!socket.TryEnter())
+            {
+                continue;
+            }
+            session.Remove(socket);
+            room.TryReturn(socket);
+            socket.Close("evicted");
+            socket.Leave();
+            return true;
+        }
+        return false;
+    }
+
     private async Task<(SessionSocket?, RecoverySignal?)> QueueAsync(Session session, Turn turn, CancellationToken cancellationToken)
     {
         var shortest = UsableBy(session, turn).MinBy(socket => socket.Waiting);
-        if (shortest is null || !await shortest.EnterAsync(Limits.QueueLimit, cancellationToken))
+        if (shortest is null)
+        {
+            return (null, new RecoverySignal(SignalKind.NoSessionSocket));
+        }
+        if (!await shortest.EnterAsync(Limits.QueueLimit, cancellationToken))
         {
             return (null, new RecoverySignal(SignalKind.SessionsBusy));
         }

@@ -7,12 +7,12 @@ using Proxy.Edge.Upstream;
 namespace Proxy.Edge.Turns;
 
 /// <summary>Relays an answer that is one body. It is read whole, since the turn ends before the client has it; an error is only held.</summary>
-internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, TimeProvider time)
+internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, MemoryBudget budget, TimeProvider time)
 {
     /// <summary>Null when the client has its answer; else what happened instead.</summary>
     public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, AttemptDeadline limits)
     {
-        using var body = new PooledBody();
+        using var body = new PooledBody(share: budget.All, isHere: true);
         try
         {
             await using var stream = await UpstreamAnswers.ReadAsync(response, limits.Token);

@@ -185,7 +185,12 @@ internal sealed partial class TurnAdmission(
     {
         try
         {
-            return await accounts.AdmitAsync(request, cancellationToken);
+            var response = await accounts.AdmitAsync(request, cancellationToken);
+            if (response is null)
+            {
+                leases.Abandon(request.TurnId);
+            }
+            return response;
         }
         catch (OperationCanceledException)
         {

@@ -18,6 +18,7 @@ internal sealed class TurnTelemetry : IDisposable
     private readonly Counter<long> _replays;
     private readonly Counter<long> _swallowed;
     private readonly Counter<long> _failClosed;
+    private readonly Counter<long> _refusedFrames;
     private readonly Counter<long> _latePublications;
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _firstToken;
@@ -30,6 +31,7 @@ internal sealed class TurnTelemetry : IDisposable
         _replays = meter.CreateCounter<long>("continuity.replay", "{turn}", "Turns that were sent to upstream once more, by why and by how it ended.");
         _swallowed = meter.CreateCounter<long>("continuity.swallowed", "{event}", "Events of upstream that belong to no turn and were not passed on.");
         _failClosed = meter.CreateCounter<long>("continuity.fail_closed", "{turn}", "Turns refused rather than sent to another account.");
+        _refusedFrames = meter.CreateCounter<long>("continuity.refused_frame", "{frame}", "Frames of clients that are no turns because a lane has no room for them, or has no such name.");
         _latePublications = meter.CreateCounter<long>("continuity.late_publication", "{id}", "Responses whose terminal event left before their owner was kept.");
         _duration = meter.CreateHistogram("gen_ai.server.request.duration", "s", "Time of whole turns.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
         _firstToken = meter.CreateHistogram("gen_ai.server.time_to_first_token", "s", "Time until the first event.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = FirstTokens });
@@ -71,6 +73,9 @@ internal sealed class TurnTelemetry : IDisposable
         turn.Activity?.AddEvent(new ActivityEvent("continuity.replay", tags: new ActivityTagsCollection { ["trigger"] = trigger, ["account"] = turn.Account?.Name }));
 
     public void CountSwallowed(string reason) => _swallowed.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    /// <summary>Counts a frame that was answered with an error before it was a turn.</summary>
+    public void CountRefusedFrame(string? code) => _refusedFrames.Add(1, new KeyValuePair<string, object?>("code", code));
 
     public void CountLatePublication() => _latePublications.Add(1);
 

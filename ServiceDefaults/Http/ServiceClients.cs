@@ -17,7 +17,8 @@ public static class ServiceClients
             {
                 client.BaseAddress = AddressOf(provider.GetRequiredService<IConfiguration>(), service);
                 client.DefaultRequestHeaders.Add(InternalToken.Header, provider.GetRequiredService<IOptions<InternalOptions>>().Value.Token);
-                client.Timeout = TimeSpan.FromSeconds(60);
+                // A turn may wait for its slot longer than any limit for all calls would be.
+                client.Timeout = Timeout.InfiniteTimeSpan;
             })
             // One client for the life of the process: the pool inside the handler renews its connections by itself.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler

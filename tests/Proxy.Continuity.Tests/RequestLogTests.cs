@@ -19,6 +19,21 @@ public sealed class RequestLogTests : StoresTest
         Assert.Equal(2, await CountAsync("WHERE status = 'success'"));
     }
 
+    // Where the way between two edges is cut, both tell of a turn that one has sent on to the other; only the other knows what became of it.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Of_two_rows_of_a_turn_that_of_the_edge_that_ran_it_stays(bool itsFirst)
+    {
+        var ran = Some.Row("resp_1");
+        var sentOn = ran with { RequestId = null, AccountId = null, Domain = null, Status = TurnStatus.Refused, EdgeId = "edge-1" };
+        await Host.TakeInAsync(itsFirst ? ran : sentOn);
+        await Host.TakeInAsync(itsFirst ? sentOn : ran);
+        await Host.TakeInAsync(sentOn, ran with { Status = TurnStatus.Cut });
+        Assert.Equal(1, await CountAsync());
+        Assert.Equal(1, await CountAsync("WHERE status = 'success' AND account_id = 'account-1' AND edge_id = 'edge-0' AND request_id = 'resp_1'"));
+    }
+
     [Fact]
     public async Task Rows_sent_by_many_at_once_are_taken_in_once()
     {

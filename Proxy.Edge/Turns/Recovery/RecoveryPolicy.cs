@@ -38,7 +38,8 @@ internal static class RecoveryPolicy
         SignalKind.Refused => Refused(facts, signal, settings, now),
         SignalKind.SessionLost => Answer("session_lost", Errors.SessionLost),
         SignalKind.SessionUnknown => Answer("session_lookup_failed", Errors.SessionLookupFailed),
-        SignalKind.SessionsBusy => Answer("sessions_busy", Errors.SessionsBusy),
+        SignalKind.NoSessionSocket when MayLeaveTheSocket(facts) => new RecoveryDecision(RecoveryAction.OverHttp, "sessions_busy"),
+        SignalKind.NoSessionSocket or SignalKind.SessionsBusy => Answer("sessions_busy", Errors.SessionsBusy),
         SignalKind.LookupFailed => Answer("owner_lookup_failed", Errors.OwnerLookupFailed),
         // Rule 12: none of these says anything about the account.
         SignalKind.Idle => Answer("idle", Errors.StreamIdle),
@@ -109,9 +110,12 @@ internal static class RecoveryPolicy
     }
 
     private static RecoveryDecision NoWebSocket(in TurnFacts facts, UpstreamError? refusal) =>
-        facts is { MayGoOverHttp: true, Phase: < TurnPhase.Created } && facts.Anchor != Anchor.Local
+        MayLeaveTheSocket(facts)
             ? new RecoveryDecision(RecoveryAction.OverHttp, "websocket_refused")
             : Unreachable(facts, refusal);
+
+    // The gateway has put it there, and what upstream stores can be continued from anywhere.
+    private static bool MayLeaveTheSocket(in TurnFacts facts) => facts is { MayGoOverHttp: true, Phase: < TurnPhase.Created } && facts.Anchor != Anchor.Local;
 
     private static RecoveryDecision Unreachable(in TurnFacts facts, UpstreamError? error) =>
         facts.CanReplay

@@ -48,6 +48,9 @@ internal enum SignalKind
     /// <summary>Too many turns wait for the session, or for any.</summary>
     SessionsBusy,
 
+    /// <summary>All sockets that the turn's session may have are busy on other accounts.</summary>
+    NoSessionSocket,
+
     /// <summary>The socket on which the anchor lived is gone.</summary>
     AnchorGone,
 

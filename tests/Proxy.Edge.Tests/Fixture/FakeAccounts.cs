@@ -27,6 +27,9 @@ internal sealed class FakeAccounts : FakeService
 
     public bool IsSoleKey { get; set; } = true;
 
+    /// <summary>Whether the connection is cut when an admission has been decided.</summary>
+    public Func<bool> LosesAnswer { get; set; } = () => false;
+
     public ConcurrentQueue<AdmissionRequest> Asked { get; } = new();
 
     public ConcurrentQueue<SettledTurn> Settled { get; } = new();
@@ -186,6 +189,11 @@ internal sealed class FakeAccounts : FakeService
                     // The edge gave up waiting while this was on its way; the real service's lease would end by itself.
                     _slots.TryRemove(request.TurnId, out _);
                 }
+            }
+            if (LosesAnswer())
+            {
+                context.Abort();
+                return;
             }
             await WriteAsync(context, answer, AccountsJson.Default.AdmissionResponse);
         });

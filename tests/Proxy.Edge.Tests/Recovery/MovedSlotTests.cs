@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Clients;
+using Proxy.Edge.Tests.Fixture;
 using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
@@ -34,6 +35,22 @@ public sealed class MovedSlotTests
         });
         await keeper.StopAsync(CancellationToken.None);
         Assert.Equal((false, true, false), (lostOfMoved.IsCancellationRequested, keeper.IsHeld(moved), keeper.IsHeld(stayed)));
+    }
+
+    // The service has leased the slot, and nobody has heard of it.
+    [Fact]
+    public async Task A_slot_whose_answer_was_lost_is_given_back_when_the_service_answers_again()
+    {
+        var isLost = true;
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Accounts.OnAdmit = request => Task.FromResult<AdmissionResponse?>(edge.Accounts.Admit(request));
+            edge.Accounts.LosesAnswer = () => isLost;
+        });
+        Assert.Equal(503, (await edge.TurnAsync()).Status);
+        isLost = false;
+        await Eventually.TrueAsync(() => edge.Accounts.Slots == 0);
+        Assert.Equal(200, (await edge.TurnAsync()).Status);
     }
 
     private sealed class Answering(Func<RenewResponse> answer) : HttpMessageHandler

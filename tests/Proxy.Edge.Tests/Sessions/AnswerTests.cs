@@ -174,7 +174,7 @@ public sealed class AnswerTests
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
         var first = await reader.ReadLineAsync();
         Assert.Contains(sign.Trim(), first, StringComparison.Ordinal);
-        Assert.Equal(1, edge.Sim.Stalled);
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
         edge.Sim.Release();
         Assert.Contains("response.completed", await reader.ReadToEndAsync(), StringComparison.Ordinal);
         await edge.QuietAsync(turns: 1);

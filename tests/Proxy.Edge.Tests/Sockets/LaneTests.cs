@@ -142,8 +142,9 @@ public sealed class LaneTests
         {
             Assert.Equal("response.completed", (string?)JsonNode.Parse((await socket.UntilTerminalAsync())[^1])!["type"]);
         }
-        await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 66);
-        Assert.Single(edge.Continuity.Rows, row => row.Status == "refused");
+        // What was refused is no turn: it costs a counter, not a row.
+        await edge.NothingIsLeftAsync(turns: 65);
+        Assert.Equal(1, edge.Counters.Of("continuity.refused_frame", ("code", "rate_limit_exceeded")));
     }
 
     // Ids that live on a socket must all live on the same one.

@@ -89,7 +89,7 @@ public sealed class RecoveryPolicyPropertyTests
     [Fact]
     public void A_turn_goes_over_http_where_the_gateway_put_it_on_a_socket_that_will_not_do() => Holds((facts, signal, _, decision) =>
         decision.Action != RecoveryAction.OverHttp
-        || (facts is { MayGoOverHttp: true } && facts.Anchor != Anchor.Local && (signal.Kind == SignalKind.NoWebSocket || (signal.CloseCode == 1009 && facts.CanReplay))));
+        || (facts is { MayGoOverHttp: true } && facts.Anchor != Anchor.Local && (signal.Kind is SignalKind.NoWebSocket or SignalKind.NoSessionSocket || (signal.CloseCode == 1009 && facts.CanReplay))));
 
     [Fact]
     public void A_limit_is_waited_for_no_longer_than_the_operator_said() => Holds((_, signal, settings, decision) =>

@@ -1,0 +1,50 @@
+using System.Text.Json.Nodes;
+using Proxy.Edge.Downstream;
+using Proxy.Edge.Tests.Fixture;
+using Testing;
+
+namespace Proxy.Edge.Tests.Http;
+
+/// <summary>What requests in flight take is bounded, in all and for each key.</summary>
+public sealed class MemoryBudgetTests
+{
+    private static readonly string[] Small = ["Edge:MemoryBytes=8388608", "Edge:MaxRequestBytes=1048576", "Edge:MaxDecompressedBytes=1048576", "Sessions:Mode=off"];
+
+    [Fact]
+    public async Task Beyond_its_share_a_key_is_told_to_come_back_and_others_are_served()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "held" }).Stalls()), Small);
+        var budget = (MemoryBudget)edge.Services.GetService(typeof(MemoryBudget))!;
+        var held = new List<Task<HttpResponseMessage>>();
+        // A request of 900 kB is read into a buffer of a megabyte; the key may have four.
+        while (budget.Of("key-1").Taken < (3 << 20))
+        {
+            held.Add(edge.PostAsync(Large("held")));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == held.Count);
+        }
+        using var refused = await edge.PostAsync(Large("more"));
+        Assert.Equal((503, TimeSpan.FromSeconds(1)), ((int)refused.StatusCode, refused.Headers.RetryAfter?.Delta));
+        Assert.Equal("server_is_overloaded", JsonNode.Parse(await refused.Content.ReadAsStringAsync())!.Code());
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.SendAsync(Asking.Frame(new string('x', 900_000)));
+            Assert.Equal(("server_is_overloaded", 503), JsonNode.Parse((await socket.UntilTerminalAsync())[^1])! is var told ? (told.Code(), (int)told["status"]!) : default);
+            // What is small costs nothing.
+            await socket.StillWorksAsync();
+        }
+        using var other = await edge.ConnectAsync("sk-2");
+        await other.SendAsync(Asking.Frame(new string('x', 900_000)));
+        Assert.Equal("response.completed", JsonNode.Parse((await other.UntilTerminalAsync())[^1])!.Type());
+
+        edge.Sim.Release();
+        foreach (var response in held)
+        {
+            using var served = await response;
+            Assert.Contains("response.completed", await served.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+        await Eventually.TrueAsync(() => budget.All.Taken == 0);
+        Assert.Equal(200, (await edge.AskAsync(Large("again"))).Status);
+    }
+
+    private static string Large(string text) => $$"""{"model":"{{RunningEdge.Model}}","stream":true,"input":"{{text}} {{new string('x', 900_000)}}"}""";
+}
