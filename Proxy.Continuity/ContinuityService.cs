@@ -23,6 +23,7 @@ internal static class ContinuityService
             .AddSingleton<ContinuityMetrics>()
             .AddSingleton<OwnerAliases>()
             .AddSingleton<OwnerHistory>()
+            .AddSingleton<LastingOwners>()
             .AddSingleton<OwnerLookup>()
             .AddSingleton<RejectedAnchors>()
             .AddSingleton<SessionRecords>()

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Proxy.Accounts.Contracts;
 using ServiceDefaults.Hosting;
 
@@ -24,8 +25,24 @@ internal sealed record Account(
     /// <summary>The id as contracts and key names carry it.</summary>
     public string Key { get; } = Id.ToString("N");
 
+    /// <summary>Models that cool down on this account, each with the time until when.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> CoolingModels { get; init; } = FrozenDictionary<string, DateTimeOffset>.Empty;
+
+    /// <summary>Upstream refuses to open WebSockets; until then it is not asked again.</summary>
+    public DateTimeOffset? WebSocketsRefusedUntil { get; init; }
+
     /// <summary>The account's own cool-down, if it still runs at this time.</summary>
     public DateTimeOffset? CoolingAt(DateTimeOffset now) => CoolingUntil > now ? CoolingUntil : null;
+
+    /// <summary>The account's cool-down for a model, its own included; null for the model is its own.</summary>
+    public DateTimeOffset? CoolingAt(DateTimeOffset now, string? model)
+    {
+        var own = CoolingAt(now);
+        return model is not null && CoolingModels.TryGetValue(model, out var until) && until > now && !(own > until) ? until : own;
+    }
+
+    /// <summary>True if turns may go over WebSockets.</summary>
+    public bool SpeaksWebSocketsAt(DateTimeOffset now) => WebSockets && !(WebSocketsRefusedUntil > now);
 }
 
 /// <summary>A caller's key.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Npgsql;
 using NpgsqlTypes;
@@ -18,7 +19,8 @@ internal enum CredentialSource
 internal sealed partial class AccountStore(NpgsqlDataSource database, CredentialVault vault, ILogger<AccountStore> logger)
 {
     private const string Columns = """
-        id, name, base_url, domain, credential_kind, credential, web_sockets, lanes, priority, weight, max_concurrent_turns, models, state, cooling_until, cooling_reason
+        id, name, base_url, domain, credential_kind, credential, web_sockets, lanes, priority, weight, max_concurrent_turns, models, state, cooling_until, cooling_reason,
+        web_sockets_refused_until
         """;
 
     private const string InsertSql = """
@@ -34,6 +36,9 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
             credential = CASE accounts.credential_source WHEN 'admin' THEN accounts.credential ELSE excluded.credential END
         """;
 
+    // Names of models are our callers': there may be only so many of them.
+    private const int MaxCoolingModels = 200;
+
     // Rows that go to the database in one round trip.
     private const int SeedBatch = 500;
 
@@ -41,13 +46,22 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
     public async Task<IReadOnlyList<Account>> ListAsync(CancellationToken cancellationToken)
     {
         var accounts = new List<Account>();
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM accounts ORDER BY name");
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand($"SELECT {Columns} FROM accounts ORDER BY name"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT account_id, model, cooling_until FROM model_cool_downs WHERE cooling_until > now()"));
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
             accounts.Add(Read(reader));
         }
-        return accounts;
+        await reader.NextResultAsync(cancellationToken);
+        var cooling = new Dictionary<Guid, Dictionary<string, DateTimeOffset>>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            ref var models = ref CollectionsMarshal.GetValueRefOrAddDefault(cooling, reader.GetGuid(0), out _);
+            (models ??= new(StringComparer.Ordinal))[reader.GetString(1)] = reader.GetFieldValue<DateTimeOffset>(2);
+        }
+        return cooling.Count == 0 ? accounts : [.. accounts.Select(account => cooling.TryGetValue(account.Id, out var models) ? account with { CoolingModels = models } : account)];
     }
 
     /// <summary>Adds an account of an administrator's; false when there is one of its name.</summary>
@@ -98,13 +112,24 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
             UPDATE accounts SET name = $2, base_url = $3, domain = $4, credential_kind = $5, credential = COALESCE($6, credential), web_sockets = $7, lanes = $8,
                 priority = $9, weight = $10, max_concurrent_turns = $11, models = $12,
                 credential_source = CASE WHEN $6::bytea IS NULL THEN credential_source ELSE 'admin' END,
-                state = COALESCE($13, state), cooling_until = CASE WHEN $14 THEN NULL ELSE cooling_until END, updated_at = now()
+                state = COALESCE($13, state), cooling_until = CASE WHEN $14 THEN NULL ELSE cooling_until END,
+                web_sockets_refused_until = CASE WHEN $14 OR base_url <> $3 OR web_sockets <> $7 THEN NULL ELSE web_sockets_refused_until END, updated_at = now()
             WHERE id = $1
             """);
         AddColumns(command.Parameters, account, account.Id, sealCredential: credential is not null);
         command.Parameters.Add(new() { Value = state is { } value ? Name(value) : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = endCooling });
-        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+        if (await command.ExecuteNonQueryAsync(cancellationToken) == 0)
+        {
+            return false;
+        }
+        if (endCooling)
+        {
+            await using var models = database.CreateCommand("DELETE FROM model_cool_downs WHERE account_id = $1");
+            models.Parameters.Add(new() { Value = account.Id });
+            await models.ExecuteNonQueryAsync(cancellationToken);
+        }
+        return true;
     }
 
     /// <summary>Removes an account; false when it is not there.</summary>
@@ -123,7 +148,40 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
             """);
         command.Parameters.Add(new() { Value = id });
         command.Parameters.Add(new() { Value = until.ToUniversalTime() });
-        command.Parameters.Add(new() { Value = reason.Replace("\0", "", StringComparison.Ordinal) });
+        command.Parameters.Add(new() { Value = Stored(reason) });
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
+    /// <summary>Lets an account cool down for one model; false when it does already, as long or longer, or for too many.</summary>
+    public async Task<bool> CoolAsync(Guid id, string model, DateTimeOffset until, string reason, CancellationToken cancellationToken)
+    {
+        var name = Stored(model);
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("DELETE FROM model_cool_downs WHERE cooling_until < now() AND NOT (account_id = $1 AND model = $2)")
+        {
+            Parameters = { new() { Value = id }, new() { Value = name } },
+        });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("""
+            INSERT INTO model_cool_downs (account_id, model, cooling_until, cooling_reason)
+            SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT FROM accounts WHERE id = $1) AND (SELECT count(*) FROM model_cool_downs WHERE account_id = $1) < $5
+            ON CONFLICT (account_id, model) DO UPDATE SET cooling_until = excluded.cooling_until, cooling_reason = excluded.cooling_reason
+                WHERE model_cool_downs.cooling_until < excluded.cooling_until
+            """)
+        {
+            Parameters = { new() { Value = id }, new() { Value = name }, new() { Value = until.ToUniversalTime() }, new() { Value = Stored(reason) }, new() { Value = MaxCoolingModels } },
+        });
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+        return batch.BatchCommands[1].RecordsAffected > 0;
+    }
+
+    /// <summary>Upstream opens no WebSockets for an account until then; false when that is known, or the account is not there.</summary>
+    public async Task<bool> RefuseWebSocketsAsync(Guid id, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("""
+            UPDATE accounts SET web_sockets_refused_until = $2, updated_at = now() WHERE id = $1 AND (web_sockets_refused_until IS NULL OR web_sockets_refused_until < $2)
+            """);
+        command.Parameters.Add(new() { Value = id });
+        command.Parameters.Add(new() { Value = until.ToUniversalTime() });
         return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
@@ -198,8 +256,14 @@ internal sealed partial class AccountStore(NpgsqlDataSource database, Credential
             reader.GetBoolean(6), reader.GetBoolean(7), reader.GetInt32(8), reader.GetInt32(9), reader.GetInt32(10), reader.GetFieldValue<string[]>(11),
             credential is null ? AccountState.ReauthRequired : Parse<AccountState>(reader.GetString(12)),
             reader.IsDBNull(13) ? null : reader.GetFieldValue<DateTimeOffset>(13),
-            reader.IsDBNull(14) ? null : reader.GetString(14));
+            reader.IsDBNull(14) ? null : reader.GetString(14))
+        {
+            WebSocketsRefusedUntil = reader.IsDBNull(15) ? null : reader.GetFieldValue<DateTimeOffset>(15),
+        };
     }
+
+    // Postgres has no text with a NUL in it.
+    private static string Stored(string text) => text.Replace("\0", "", StringComparison.Ordinal);
 
     private Secret? TryOpen(Guid id, byte[] seal)
     {

@@ -13,13 +13,16 @@ internal sealed record ListView<T>(IReadOnlyList<T> Data)
 /// <summary>An account as the admin API shows it: without its credential.</summary>
 internal sealed record AccountView(
     Guid Id, string Name, string BaseUrl, string Domain, string CredentialKind, bool WebSockets, bool Lanes, int Priority, int Weight,
-    int MaxConcurrentTurns, IReadOnlyList<string> Models, string State, DateTimeOffset? CoolingUntil, string? CoolingReason)
+    int MaxConcurrentTurns, IReadOnlyList<string> Models, string State, DateTimeOffset? CoolingUntil, string? CoolingReason,
+    IReadOnlyDictionary<string, DateTimeOffset>? CoolingModels = null, DateTimeOffset? WebSocketsRefusedUntil = null)
 {
     public static AccountView Of(Account account, DateTimeOffset now) => new(
         account.Id, account.Name, account.BaseUrl, account.Domain, AccountStore.Name(account.CredentialKind), account.WebSockets, account.Lanes,
         account.Priority, account.Weight, account.MaxConcurrentTurns, account.Models,
         account.CoolingAt(now) is not null && account.State == AccountState.Active ? "cooling" : AccountStore.Name(account.State),
-        account.CoolingAt(now), account.CoolingAt(now) is null ? null : account.CoolingReason);
+        account.CoolingAt(now), account.CoolingAt(now) is null ? null : account.CoolingReason,
+        account.CoolingModels.Any(model => model.Value > now) ? account.CoolingModels.Where(model => model.Value > now).ToDictionary() : null,
+        account.SpeaksWebSocketsAt(now) ? null : account.WebSocketsRefusedUntil > now ? account.WebSocketsRefusedUntil : null);
 }
 
 /// <summary>A key as the admin API shows it.</summary>

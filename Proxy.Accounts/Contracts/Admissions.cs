@@ -97,7 +97,8 @@ internal enum RefusalReason
 }
 
 /// <param name="Until">When it is worth asking again, where that is known.</param>
-internal sealed record AdmissionRefusal(RefusalReason Reason, DateTimeOffset? Until);
+/// <param name="OfModel">Of those that cool down not all are exhausted as a whole: other models may be served.</param>
+internal sealed record AdmissionRefusal(RefusalReason Reason, DateTimeOffset? Until, bool OfModel = false);
 
 /// <summary>POST <see cref="AccountsRoutes.Abandon"/>: the turn is not waited for any more; what it may hold is free.</summary>
 internal sealed record AbandonRequest(Guid TurnId);

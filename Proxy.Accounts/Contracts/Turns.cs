@@ -10,7 +10,12 @@ internal sealed record SettledTurn(
 /// <summary>POST <see cref="AccountsRoutes.Settle"/>.</summary>
 internal sealed record SettleRequest(IReadOnlyList<SettledTurn> Turns);
 
-/// <summary>POST <see cref="AccountsRoutes.Mark"/>: an explicit signal of upstream that an account is exhausted.</summary>
+/// <summary>POST <see cref="AccountsRoutes.Mark"/>: an explicit signal of upstream that an account is exhausted, or speaks no WebSocket.</summary>
 /// <param name="Until">The account serves no new turn before this time; an earlier mark never shortens a later one.</param>
 /// <param name="Reason">Upstream's error code.</param>
-internal sealed record MarkRequest(string AccountId, DateTimeOffset Until, string Reason);
+/// <param name="Model">It is exhausted for this model only; at most <see cref="LongestModel"/> characters.</param>
+/// <param name="OnlyWebSockets">It goes on serving, but over HTTP only.</param>
+internal sealed record MarkRequest(string AccountId, DateTimeOffset Until, string Reason, string? Model = null, bool OnlyWebSockets = false)
+{
+    public const int LongestModel = 200;
+}

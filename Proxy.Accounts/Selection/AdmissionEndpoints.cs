@@ -98,13 +98,16 @@ internal static class AdmissionEndpoints
     private static async Task<Results<NoContent, BadRequest, StatusCodeHttpResult>> MarkAsync(
         MarkRequest request, AccountStore accounts, AccountDirectory directory, CancellationToken cancellationToken)
     {
-        if (!Guid.TryParseExact(request.AccountId, "N", out var id))
+        if (!Guid.TryParseExact(request.AccountId, "N", out var id) || request.Model is { Length: 0 or > MarkRequest.LongestModel })
         {
             return TypedResults.BadRequest();
         }
         try
         {
-            if (await accounts.CoolAsync(id, request.Until, request.Reason, cancellationToken))
+            var hasChanged = request.OnlyWebSockets ? await accounts.RefuseWebSocketsAsync(id, request.Until, cancellationToken)
+                : request.Model is { } model ? await accounts.CoolAsync(id, model, request.Until, request.Reason, cancellationToken)
+                : await accounts.CoolAsync(id, request.Until, request.Reason, cancellationToken);
+            if (hasChanged)
             {
                 await directory.ChangedAsync(cancellationToken);
             }
@@ -129,7 +132,7 @@ internal static class AdmissionEndpoints
                 return TypedResults.Ok(new OpenAccountsResponse([], [], SoleKey: false));
             }
             return TypedResults.Ok(new OpenAccountsResponse(
-                [.. snapshot.Accounts.Where(account => Candidates.IsOpenTo(account, key)).Select(account => account.Admit(leaseSeconds: 0))],
+                [.. snapshot.Accounts.Where(account => Candidates.IsOpenTo(account, key)).Select(account => account.Admit(leaseSeconds: 0, now))],
                 key?.Models.ToArray() ?? ["*"],
                 // Callers without a key are one more identity beside the keys.
                 SoleKey: snapshot.Keys.Count(other => other.IsValidAt(now)) + (keyId == AccountsRoutes.Anonymous ? 1 : 0) <= 1));

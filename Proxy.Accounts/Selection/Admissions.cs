@@ -98,7 +98,7 @@ internal sealed partial class Admissions(
         }
     }
 
-    private AdmissionResponse Grant(Account account) => new(account.Admit(options.Value.LeaseSeconds), null);
+    private AdmissionResponse Grant(Account account) => new(account.Admit(options.Value.LeaseSeconds, time.GetUtcNow()), null);
 
     private AdmissionResponse Refuse(RefusalReason reason) => new(null, new AdmissionRefusal(reason, time.GetUtcNow() + TimeSpan.FromSeconds(1)));
 
@@ -115,6 +115,6 @@ internal sealed partial class ReservationJson : JsonSerializerContext;
 /// <summary>From an account to what the edge may know of it.</summary>
 internal static class Admitted
 {
-    public static AdmittedAccount Admit(this Account account, int leaseSeconds) => new(
-        account.Key, account.Name, account.BaseUrl, account.Domain, account.WebSockets, account.Lanes, account.CredentialKind, account.Credential.Reveal(), leaseSeconds);
+    public static AdmittedAccount Admit(this Account account, int leaseSeconds, DateTimeOffset now) => new(
+        account.Key, account.Name, account.BaseUrl, account.Domain, account.SpeaksWebSocketsAt(now), account.Lanes, account.CredentialKind, account.Credential.Reveal(), leaseSeconds);
 }

@@ -47,7 +47,7 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         }
         if (request.NeedsWebSockets)
         {
-            open = [.. open.Where(account => account.WebSockets)];
+            open = [.. open.Where(account => account.SpeaksWebSocketsAt(now))];
             if (open.Count == 0)
             {
                 return Refuse(RefusalReason.NoWebSockets);
@@ -63,10 +63,12 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
         // A request that takes no slot (reading or deleting what an account holds) is not what exhausts it.
         var ready = request.Purpose == AdmissionPurpose.Request
             ? others
-            : [.. others.Where(account => account.CoolingAt(now) is null)];
+            : [.. others.Where(account => account.CoolingAt(now, request.Model) is null)];
         if (ready.Count == 0)
         {
-            return Refuse(isDemanded ? RefusalReason.OwnerCooling : RefusalReason.AllCooling, others.Min(account => account.CoolingAt(now)));
+            return (null, new AdmissionRefusal(
+                isDemanded ? RefusalReason.OwnerCooling : RefusalReason.AllCooling, others.Min(account => account.CoolingAt(now, request.Model)),
+                OfModel: others.Any(account => account.CoolingAt(now) is null)));
         }
         return (new Candidates(ready, ready.FindIndex(account => account.Key == request.PreferredAccountId)), null);
     }
@@ -100,5 +102,5 @@ internal sealed record Candidates(IReadOnlyList<Account> Accounts, int Preferred
     public static bool IsOpenTo(Account account, ApiKey? key) =>
         account.State == AccountState.Active && (key is null || NamePattern.AnyMatches(key.Accounts, account.Name));
 
-    private static (Candidates?, AdmissionRefusal?) Refuse(RefusalReason reason, DateTimeOffset? until = null) => (null, new AdmissionRefusal(reason, until));
+    private static (Candidates?, AdmissionRefusal?) Refuse(RefusalReason reason) => (null, new AdmissionRefusal(reason, Until: null));
 }

@@ -16,7 +16,8 @@ internal static class ContinuityRoutes
     public const string ReleaseSessions = "/internal/sessions/release";
     public const string RequestLogs = "/internal/request-logs";
 
-    public const int MaxIds = 64;
+    public const int MaxIds = 256;
+    public const int MaxPublishedWith = 256;
     public const int MaxSessions = 100;
     public const int MaxRows = 1000;
 }

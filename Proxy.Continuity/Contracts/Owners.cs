@@ -6,10 +6,39 @@ internal static class OwnedKinds
     public const string Response = "response";
     public const string Conversation = "conversation";
     public const string File = "file";
+    public const string VectorStore = "vector_store";
+    public const string Container = "container";
+    public const string Upload = "upload";
+    public const string Batch = "batch";
+    public const string Skill = "skill";
+
+    /// <summary>A session of the Agents API.</summary>
+    public const string AgentSession = "agent_session";
+
+    /// <summary>A prompt made on an organisation's dashboard: learned from the turns that it served.</summary>
+    public const string Prompt = "prompt";
+
+    /// <summary>An output item of a stored response, which a request may name instead of repeating it.</summary>
+    public const string Item = "item";
+
+    /// <summary>The fingerprint of something that an organisation has encrypted: only there it can be read.</summary>
+    public const string Encrypted = "encrypted";
 
     /// <summary>What upstream gave a client to send along, so that its next request finds the same machine. Kept for a day.</summary>
     public const string TurnState = "turn_state";
     public const string Other = "other";
+
+    /// <summary>Upstream keeps these until they are deleted, so their owners outlive the log and every cache.</summary>
+    public static bool IsLasting(string kind) => kind is Conversation or File or VectorStore or Container or Upload or Batch or Skill or AgentSession or Prompt;
+
+    /// <summary>Says where something can be used, and is nobody's: whoever sends it has it already.</summary>
+    public static bool IsShared(string kind) => kind is Prompt or Encrypted;
+
+    /// <summary>Only a preference: where nothing is known of it, or nothing could be asked, the turn goes on without.</summary>
+    public static bool IsPreference(string kind) => kind is TurnState or Encrypted;
+
+    /// <summary>Also made where the gateway does not see it: on a dashboard, or by the provider itself.</summary>
+    public static bool IsMadeElsewhere(string kind) => kind is Prompt or Skill;
 }
 
 /// <summary>An id that is worth something on the account that minted it only.</summary>
@@ -73,4 +102,7 @@ internal sealed record RejectAnchorResponse(bool Before)
 /// </summary>
 /// <param name="Scope">When given, the scope's account becomes the owner's.</param>
 /// <param name="Claim">The claim of the edge on the session that minted the id, where one did.</param>
-internal sealed record PublishRequest(OwnedId Id, OwnerRecord Owner, string? Scope, SessionClaim? Claim = null);
+/// <param name="With">Ids that have the same owner, such as a response's items; at most <see cref="ContinuityRoutes.MaxPublishedWith"/>.</param>
+/// <param name="At">When the turn was accepted: a publication that comes late leaves a scope alone that a newer turn has moved.</param>
+internal sealed record PublishRequest(
+    OwnedId Id, OwnerRecord Owner, string? Scope, SessionClaim? Claim = null, IReadOnlyList<OwnedId>? With = null, DateTimeOffset? At = null);

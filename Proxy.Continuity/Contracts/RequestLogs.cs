@@ -30,6 +30,7 @@ internal static class TurnStatus
 /// <param name="Status">One of <see cref="TurnStatus"/>.</param>
 /// <param name="Stored">False for a connection-local id.</param>
 /// <param name="Session">The session whose socket carried the turn, as <see cref="SessionClaim"/> names it.</param>
+/// <param name="Items">The output items of a stored response, separated by spaces: the ids that a later request may name.</param>
 /// <param name="UsageEstimated">The token counts were counted from what was relayed, not told by upstream.</param>
 internal sealed record RequestLogRow(
     Guid Id,
@@ -57,7 +58,8 @@ internal sealed record RequestLogRow(
     string EdgeId,
     string? TraceParent,
     string? Continuity,
-    string? Session = null);
+    string? Session = null,
+    string? Items = null);
 
 /// <summary>POST <see cref="ContinuityRoutes.RequestLogs"/>: at most <see cref="ContinuityRoutes.MaxRows"/> rows; sending one again changes nothing.</summary>
 internal sealed record IntakeRequest(IReadOnlyList<RequestLogRow> Rows);

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
 using Proxy.Continuity.Contracts;
 using Proxy.Continuity.Sessions;
 using StackExchange.Redis;
@@ -28,8 +29,12 @@ internal static class OwnerEndpoints
     }
 
     private static async Task<Results<NoContent, Conflict, StatusCodeHttpResult>> PublishAsync(
-        PublishRequest request, OwnerAliases aliases, SessionRecords sessions, ContinuityMetrics metrics)
+        PublishRequest request, OwnerAliases aliases, LastingOwners lasting, SessionRecords sessions, ContinuityMetrics metrics, CancellationToken cancellationToken)
     {
+        if (request.With?.Count > ContinuityRoutes.MaxPublishedWith)
+        {
+            return TypedResults.StatusCode(StatusCodes.Status400BadRequest);
+        }
         try
         {
             if (request.Claim is { } claim && !await sessions.IsHeldAsync(claim))
@@ -37,14 +42,16 @@ internal static class OwnerEndpoints
                 metrics.CountFenced("publish");
                 return TypedResults.StatusCode(StatusCodes.Status412PreconditionFailed);
             }
-            if (await aliases.PublishAsync(request.Id, request.Owner, request.Scope))
+            // The truth first: an alias of what Postgres does not know would be gone in a month.
+            var isOwner = !OwnedKinds.IsLasting(request.Id.Kind) || await lasting.KeepAsync(request.Id, request.Owner, cancellationToken);
+            if (isOwner && await aliases.PublishAsync(request))
             {
                 return TypedResults.NoContent();
             }
             metrics.CountConflict();
             return TypedResults.Conflict();
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        catch (Exception exception) when (exception is RedisException or TimeoutException or NpgsqlException)
         {
             return TypedResults.StatusCode(StatusCodes.Status503ServiceUnavailable);
         }

@@ -16,12 +16,28 @@ internal sealed class OwnerHistory(NpgsqlDataSource database)
         ORDER BY request_id, COALESCE(session_id = $2, false) DESC, requested_at DESC, id DESC
         """;
 
-    /// <summary>The owners of those ids that have one.</summary>
+    // The index on items finds the row, whatever the day's partition.
+    private const string OfItems = """
+        SELECT DISTINCT ON (asked.id) asked.id, api_key_id, account_id, domain, session_id, stored, trace_parent, session
+        FROM unnest($1) AS asked(id) JOIN request_logs ON items @> ARRAY[asked.id] AND items IS NOT NULL
+        WHERE account_id IS NOT NULL AND domain IS NOT NULL
+        ORDER BY asked.id, COALESCE(session_id = $2, false) DESC, requested_at DESC, request_logs.id DESC
+        """;
+
+    /// <summary>The owners of those responses that have one.</summary>
     /// <param name="sessionId">The asking conversation as rows name it; blank for none.</param>
     /// <exception cref="NpgsqlException">Postgres cannot be asked.</exception>
-    public async Task<IReadOnlyDictionary<string, OwnerRecord>> FindAsync(string[] ids, string? sessionId, CancellationToken cancellationToken)
+    public Task<IReadOnlyDictionary<string, OwnerRecord>> FindAsync(string[] ids, string? sessionId, CancellationToken cancellationToken) =>
+        FindAsync(Sql, ids, sessionId, cancellationToken);
+
+    /// <summary>The owners of the responses that have these items.</summary>
+    /// <exception cref="NpgsqlException">Postgres cannot be asked.</exception>
+    public Task<IReadOnlyDictionary<string, OwnerRecord>> FindByItemsAsync(string[] ids, string? sessionId, CancellationToken cancellationToken) =>
+        FindAsync(OfItems, ids, sessionId, cancellationToken);
+
+    private async Task<IReadOnlyDictionary<string, OwnerRecord>> FindAsync(string sql, string[] ids, string? sessionId, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(Sql);
+        await using var command = database.CreateCommand(sql);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = ids });
         // A stranger's text again: no row's session has a NUL in it.
         var session = string.IsNullOrWhiteSpace(sessionId) || sessionId.Contains('\0', StringComparison.Ordinal) ? null : sessionId;

@@ -6,11 +6,11 @@ using StackExchange.Redis;
 namespace Proxy.Continuity.Owners;
 
 /// <summary>
-/// Finds owners: by the aliases in Redis, then by the record of the asking scope's session, then in Postgres, and never says "unknown" while one of them could not be asked. A turn state is a preference
-/// and in no log row: it is looked up in Redis only, and where that is away it is just unknown.
+/// Finds owners: by the aliases in Redis, then by the record of the asking scope's session, then in Postgres, and never says "unknown" while one of them could not be asked. What is only a preference
+/// (a turn state, who has encrypted something) is in Redis only, and where that is away it is just unknown.
 /// </summary>
 internal sealed partial class OwnerLookup(
-    OwnerAliases aliases, SessionRecords sessions, OwnerHistory history, ContinuityMetrics metrics, ILogger<OwnerLookup> logger)
+    OwnerAliases aliases, SessionRecords sessions, OwnerHistory history, LastingOwners lasting, ContinuityMetrics metrics, ILogger<OwnerLookup> logger)
 {
     private static readonly TimeSpan HistoryBound = TimeSpan.FromSeconds(2);
 
@@ -18,7 +18,7 @@ internal sealed partial class OwnerLookup(
     public async Task<ResolveResponse?> ResolveAsync(ResolveRequest request, CancellationToken cancellationToken)
     {
         var (found, latest, scope) = await AskRedisAsync(request);
-        var missing = request.Ids.Where((id, index) => (found?[index] ?? latest?[index]) is null && IsLogged(id)).Select(id => id.Id).Distinct().ToArray();
+        var missing = request.Ids.Where((id, index) => (found?[index] ?? latest?[index]) is null && IsInPostgres(id)).ToArray();
         var remembered = missing.Length == 0 ? Nothing : await AskPostgresAsync(missing, request.SessionId, cancellationToken);
 
         var answers = new ResolvedOwner[request.Ids.Count];
@@ -29,7 +29,7 @@ internal sealed partial class OwnerLookup(
                 : latest?[index] is { } known ? (known, "session")
                 : (remembered?.GetValueOrDefault(id.Id), "postgres");
             // Redis away and Postgres without the row: the alias may be there and its row still on the way.
-            if (owner is null && id.Kind != OwnedKinds.TurnState && (found is null || remembered is null))
+            if (owner is null && !OwnedKinds.IsPreference(id.Kind) && (found is null || remembered is null))
             {
                 metrics.CountResolution("none", "failed");
                 return null;
@@ -44,12 +44,12 @@ internal sealed partial class OwnerLookup(
     private static IReadOnlyDictionary<string, OwnerRecord> Nothing { get; } = new Dictionary<string, OwnerRecord>();
 
     // An id is a stranger's text: one with NUL is in no row, and Postgres would refuse the whole question for it.
-    private static bool IsLogged(OwnedId id) => id.Kind != OwnedKinds.TurnState && !id.Id.Contains('\0', StringComparison.Ordinal);
+    private static bool IsInPostgres(OwnedId id) => !OwnedKinds.IsPreference(id.Kind) && !id.Id.Contains('\0', StringComparison.Ordinal);
 
     private static ResolvedOwner Answer(OwnedId id, OwnerRecord? owner, string source, string keyId) => owner switch
     {
         null => new(id, OwnerOutcome.Unknown, null, null),
-        _ when owner.KeyId != keyId => new(id, OwnerOutcome.Foreign, null, source),
+        _ when owner.KeyId != keyId && !OwnedKinds.IsShared(id.Kind) => new(id, OwnerOutcome.Foreign, null, source),
         _ => new(id, OwnerOutcome.Owner, owner, source),
     };
 
@@ -70,13 +70,28 @@ internal sealed partial class OwnerLookup(
         }
     }
 
-    private async Task<IReadOnlyDictionary<string, OwnerRecord>?> AskPostgresAsync(string[] ids, string? sessionId, CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<string, OwnerRecord>?> AskPostgresAsync(OwnedId[] ids, string? sessionId, CancellationToken cancellationToken)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         bound.CancelAfter(HistoryBound);
         try
         {
-            return await history.FindAsync(ids, sessionId, bound.Token);
+            var owners = new Dictionary<string, OwnerRecord>(StringComparer.Ordinal);
+            foreach (var kinds in ids.ToLookup(id => id.Kind == OwnedKinds.Item ? OwnedKinds.Item : OwnedKinds.IsLasting(id.Kind) ? OwnedKinds.Other : OwnedKinds.Response))
+            {
+                string[] asked = [.. kinds.Select(id => id.Id).Distinct()];
+                var found = await (kinds.Key switch
+                {
+                    OwnedKinds.Item => history.FindByItemsAsync(asked, sessionId, bound.Token),
+                    OwnedKinds.Other => lasting.FindAsync(asked, bound.Token),
+                    _ => history.FindAsync(asked, sessionId, bound.Token),
+                });
+                foreach (var (id, owner) in found)
+                {
+                    owners[id] = owner;
+                }
+            }
+            return owners;
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
@@ -97,7 +112,7 @@ internal sealed partial class OwnerLookup(
             }
             try
             {
-                await aliases.PublishAsync(answer.Id, owner, scope: null);
+                await aliases.PublishAsync(new PublishRequest(answer.Id, owner, Scope: null));
             }
             catch (Exception exception) when (exception is RedisException or TimeoutException)
             {

@@ -16,11 +16,13 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
         INSERT INTO request_logs (
             id, requested_at, request_id, kind, api_key_id, session_id, account_id, domain, surface, model, status, http_status, error_code, stored,
             input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens, usage_estimated,
-            first_event_ms, duration_ms, edge_id, trace_parent, continuity, session)
-        SELECT * FROM unnest(
+            first_event_ms, duration_ms, edge_id, trace_parent, continuity, session, items)
+        SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, string_to_array(c27, ' ')
+        FROM unnest(
             $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::int[], $13::text[], $14::bool[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bool[],
-            $21::float8[], $22::float8[], $23::text[], $24::text[], $25::text[], $26::text[])
+            $21::float8[], $22::float8[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[])
+            AS rows (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27)
         ORDER BY 2, 1
         ON CONFLICT (requested_at, id) DO NOTHING
         """;
@@ -94,6 +96,7 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
         Add(NpgsqlDbType.Text, row => row.TraceParent);
         Add(NpgsqlDbType.Text, row => row.Continuity);
         Add(NpgsqlDbType.Text, row => row.Session);
+        Add(NpgsqlDbType.Text, row => row.Items);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

@@ -6,8 +6,11 @@ namespace Proxy.Edge.Clients;
 /// <summary>What became of a write to the continuity service.</summary>
 internal enum Publication
 {
-    /// <summary>It is kept, or trying again is of no use: the id has an owner already, or the service cannot take it.</summary>
+    /// <summary>It is kept, or trying again is of no use: the service cannot take it.</summary>
     Done,
+
+    /// <summary>The id has another owner already, and keeps it.</summary>
+    Taken,
 
     /// <summary>It may be tried again.</summary>
     Failed,
@@ -38,7 +41,8 @@ internal sealed class ContinuityClient(HttpClient http)
         using var response = await http.TryPostAsync(ContinuityRoutes.Publish, request, ContinuityJson.Default.PublishRequest, PublishBound, mayRepeat: true, cancellationToken);
         return response?.StatusCode switch
         {
-            HttpStatusCode.NoContent or HttpStatusCode.Conflict or HttpStatusCode.BadRequest => Publication.Done,
+            HttpStatusCode.NoContent or HttpStatusCode.BadRequest => Publication.Done,
+            HttpStatusCode.Conflict => Publication.Taken,
             HttpStatusCode.PreconditionFailed => Publication.Superseded,
             _ => Publication.Failed,
         };

@@ -39,7 +39,7 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
         if (response is null)
         {
             // A preference that could not be asked for is no reason to refuse a turn.
-            return missing.All(id => id.Kind == OwnedKinds.TurnState)
+            return missing.All(id => OwnedKinds.IsPreference(id.Kind))
                 ? new ResolveResponse([.. owners.Select((owner, index) => owner ?? new ResolvedOwner(ids[index], OwnerOutcome.Unknown, null, null))], null)
                 : null;
         }
@@ -57,15 +57,21 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
     /// <summary>True if the owner is at hand.</summary>
     public bool Knows(OwnedId id) => cache.TryGetValue(OwnerKey(id.Id), out _);
 
-    /// <summary>Remembers an owner, and the account as its scope's.</summary>
+    /// <summary>Remembers an owner, unless another is known, and the account as its scope's. An upstream that mints an id which is another key's changes nothing.</summary>
     public void Keep(OwnedId id, OwnerRecord owner, string? scope)
     {
-        cache.Set(OwnerKey(id.Id), owner, Entry(OwnerLifetime));
+        if (!Knows(id))
+        {
+            cache.Set(OwnerKey(id.Id), owner, Entry(OwnerLifetime));
+        }
         if (scope is not null)
         {
             cache.Set(ScopeKey(owner.KeyId, scope), new ScopeAccount(owner.AccountId, owner.Domain), Entry(ScopeLifetime));
         }
     }
+
+    /// <summary>Forgets an owner that turned out to be none: whose the id is, the continuity service knows.</summary>
+    public void Drop(OwnedId id) => cache.Remove(OwnerKey(id.Id));
 
     // The service takes so many ids in one call.
     private async Task<ResolveResponse?> AskAsync(string keyId, string? scope, string? sessionId, string? session, List<OwnedId> ids, CancellationToken cancellationToken)
@@ -88,7 +94,7 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
     }
 
     private static ResolvedOwner Answer(OwnedId id, OwnerRecord owner, string keyId) =>
-        owner.KeyId == keyId ? new(id, OwnerOutcome.Owner, owner, "edge") : new(id, OwnerOutcome.Foreign, null, "edge");
+        owner.KeyId == keyId || OwnedKinds.IsShared(id.Kind) ? new(id, OwnerOutcome.Owner, owner, "edge") : new(id, OwnerOutcome.Foreign, null, "edge");
 
     private sealed record ScopeAccount(string AccountId, string Domain);
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -63,8 +64,16 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
     }
 
     /// <summary>Keeps what a socket answered, in the form that HTTP has for it.</summary>
-    public void Hold(int status, byte[] bytes, bool isEvent) =>
-        _held = new Held(status, new HeaderDictionary { [HeaderNames.ContentType] = isEvent ? EventStream : Json }, bytes, isEvent);
+    /// <param name="retryAfter">Frames carry it in their <c>headers</c>.</param>
+    public void Hold(int status, byte[] bytes, bool isEvent, TimeSpan? retryAfter = null)
+    {
+        var headers = new HeaderDictionary { [HeaderNames.ContentType] = isEvent ? EventStream : Json };
+        if (retryAfter is { } wait)
+        {
+            headers[HeaderNames.RetryAfter] = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        }
+        _held = new Held(status, headers, bytes, isEvent);
+    }
 
     /// <summary>Gives the client what was held; where that no longer fits into the answer, its meaning.</summary>
     public async Task SurfaceAsync(UpstreamError error)

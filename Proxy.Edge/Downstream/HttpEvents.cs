@@ -78,7 +78,7 @@ internal sealed class HttpEvents(HttpAnswer answer, Turn turn, IHeaderDictionary
             answer.Hold(StatusCodes.Status200OK, turn.Request.Stream ? SseEvents.Format(frame.Span) : response.ToArray(), isEvent: turn.Request.Stream);
             return;
         }
-        answer.Hold((error ?? UpstreamError.Untold).HttpStatus, JsonSplices.Find(frame, "error") is { } inner ? [.. "{\"error\":"u8, .. inner.Span, (byte)'}'] : frame.ToArray(), isEvent: false);
+        answer.Hold((error ?? UpstreamError.Untold).HttpStatus, JsonSplices.Find(frame, "error") is { } inner ? [.. "{\"error\":"u8, .. inner.Span, (byte)'}'] : frame.ToArray(), isEvent: false, error?.RetryAfter);
     }
 
     private async Task WriteAsync(ReadOnlyMemory<byte> json)

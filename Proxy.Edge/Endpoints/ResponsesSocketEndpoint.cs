@@ -7,6 +7,7 @@ using Proxy.Edge.Clients;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;
+using Proxy.Edge.Turns.Recovery;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Http;
 
@@ -18,8 +19,10 @@ namespace Proxy.Edge.Endpoints;
 /// many seconds of retries, and 426 their WebSocket for the whole session.
 /// </summary>
 internal sealed class ResponsesSocketEndpoint(
-    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, SocketServices services, IOptions<EdgeOptions> options)
+    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, SocketServices services, QuotaMarks marks, IOptions<EdgeOptions> options)
 {
+    private const int MostAccounts = 4;
+
     private static readonly TimeSpan EagerBound = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
 
@@ -75,22 +78,36 @@ internal sealed class ResponsesSocketEndpoint(
             var scope = TurnScope.Of(context.Request.Headers, new TurnRequest());
             OwnedId[] stateIds = scope.TurnState is { } turnState ? [new OwnedId(OwnedKinds.TurnState, turnState)] : [];
             var known = scope.Key is null ? null : await owners.ResolveAsync(caller.KeyId, scope, stateIds, bound.Token);
-            var admitted = await accounts.AdmitAsync(new AdmissionRequest(
-                Guid.CreateVersion7(), AdmissionPurpose.Request, caller.KeyId, null, null, known?.Owners.FirstOrDefault()?.Owner?.AccountId ?? known?.ScopeAccountId, null, NeedsWebSockets: true, WaitMs: 0), bound.Token);
-            if (admitted?.Account is not { } account)
+            string[] withoutWebSockets = [];
+            while (true)
             {
-                return (null, null, admitted?.Refusal?.Reason switch
+                var admitted = await accounts.AdmitAsync(new AdmissionRequest(
+                    Guid.CreateVersion7(), AdmissionPurpose.Request, caller.KeyId, null, null, known?.Owners.FirstOrDefault()?.Owner?.AccountId ?? known?.ScopeAccountId,
+                    withoutWebSockets, NeedsWebSockets: true, WaitMs: 0), bound.Token);
+                if (admitted?.Account is not { } account)
                 {
-                    RefusalReason.NoWebSockets => Errors.UpgradeRequired,
-                    // It was revoked, or has expired, since it was last looked up.
-                    RefusalReason.UnknownKey => Errors.InvalidKey,
-                    _ => null,
-                });
+                    return (null, null, admitted?.Refusal?.Reason switch
+                    {
+                        RefusalReason.NoWebSockets or RefusalReason.NoOther => Errors.UpgradeRequired,
+                        // It was revoked, or has expired, since it was last looked up.
+                        RefusalReason.UnknownKey => Errors.InvalidKey,
+                        _ => null,
+                    });
+                }
+                var upstream = await services.Connector.ConnectAsync(
+                    account, path, context.Request, known?.Owners is [{ Outcome: not OwnerOutcome.Unknown } given] && given.Owner?.Domain != account.Domain, bound.Token);
+                if (upstream.Socket is null && RefusedHandshake.Explain(upstream, streamId: null).Kind == SignalKind.NoWebSocket)
+                {
+                    marks.NoteNoWebSockets(account.Id);
+                    withoutWebSockets = [.. withoutWebSockets, account.Id];
+                    if (withoutWebSockets.Length < MostAccounts)
+                    {
+                        continue;
+                    }
+                }
+                services.Events.GaveTurnState(caller, scope, account, upstream.Headers[WireHeaders.TurnState]);
+                return (account, upstream, null);
             }
-            var upstream = await services.Connector.ConnectAsync(
-                account, path, context.Request, known?.Owners is [{ Outcome: not OwnerOutcome.Unknown } given] && given.Owner?.Domain != account.Domain, bound.Token);
-            services.Events.GaveTurnState(caller, scope, account, upstream.Headers[WireHeaders.TurnState]);
-            return (account, upstream, null);
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
         {

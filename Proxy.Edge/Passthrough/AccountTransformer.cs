@@ -8,9 +8,13 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Proxy.Edge.Passthrough;
 
 /// <summary>YARP's transforms for one request to an account: our header policy, its credential, and what it mints.</summary>
-/// <param name="minting">The turn under which a minted id is kept; null for routes that mint none.</param>
-internal sealed class AccountTransformer(AdmittedAccount account, string path, Turn? minting, TurnEvents events, int maxAnswerBytes) : HttpTransformer
+/// <param name="turn">Under which an id is kept that the answer names.</param>
+/// <param name="use">Whether the answer mints an id.</param>
+/// <param name="revealsFiles">Whether it may name files that are its caller's from then on.</param>
+internal sealed class AccountTransformer(AdmittedAccount account, string path, Turn turn, RouteUse use, bool revealsFiles, TurnEvents events, int maxAnswerBytes) : HttpTransformer
 {
+    private bool IsRead => use == RouteUse.Mints || revealsFiles;
+
     public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
         proxyRequest.RequestUri = UpstreamRequests.AddressOf(account, path, httpContext.Request.QueryString);
@@ -19,7 +23,7 @@ internal sealed class AccountTransformer(AdmittedAccount account, string path, T
         {
             content.Headers.ContentLength = httpContext.Request.ContentLength;
         }
-        if (minting is not null)
+        if (IsRead)
         {
             // The answer is read on its way.
             proxyRequest.Headers.Remove("Accept-Encoding");
@@ -35,11 +39,18 @@ internal sealed class AccountTransformer(AdmittedAccount account, string path, T
         {
             return true;
         }
-        if (minting is not null)
+        if (IsRead)
         {
             await proxyResponse.Content.LoadIntoBufferAsync(maxAnswerBytes, cancellationToken);
-            var facts = ResponseFactsReader.Read(await proxyResponse.Content.ReadAsByteArrayAsync(cancellationToken));
-            await events.EndJsonAsync(minting, (int)proxyResponse.StatusCode, facts);
+            var answer = await proxyResponse.Content.ReadAsByteArrayAsync(cancellationToken);
+            if (revealsFiles)
+            {
+                await events.RevealAsync(turn, RevealedFiles.Read(answer));
+            }
+            else
+            {
+                await events.EndJsonAsync(turn, (int)proxyResponse.StatusCode, ResponseFactsReader.Read(answer));
+            }
         }
         if (proxyResponse.StatusCode == System.Net.HttpStatusCode.Unauthorized)
         {

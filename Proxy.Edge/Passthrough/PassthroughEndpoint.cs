@@ -84,7 +84,7 @@ internal sealed class PassthroughEndpoint(
         using var use = keys.Watch(caller.KeyId, grant => grant.Covers(account.Name, request.Model));
         var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(options.Value.IdleSeconds) };
         var failure = await forwarder.SendAsync(context, account.BaseUrl, handlers.For(account.Id), config,
-            new AccountTransformer(account, path, isMinting ? turn : null, events, options.Value.MaxEventBytes), use.Ended);
+            new AccountTransformer(account, path, turn, route.Use, route.RevealsFiles, events, options.Value.MaxEventBytes), use.Ended);
         if (failure == ForwarderError.None || context.RequestAborted.IsCancellationRequested)
         {
             return null;

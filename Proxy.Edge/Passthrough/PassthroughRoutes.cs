@@ -34,10 +34,11 @@ internal enum FormUse
 /// <summary>A route that passes.</summary>
 /// <param name="Pattern">Below the API's prefix; <c>{id}</c> is the owned id.</param>
 /// <param name="Kind">One of <see cref="OwnedKinds"/>.</param>
-internal sealed record PassthroughRoute(string Method, string Pattern, RouteUse Use, string Kind = OwnedKinds.Other, FormUse Forms = FormUse.Refused)
+/// <param name="RevealsFiles">Its answer may name files that upstream has made meanwhile: the parts of an upload put together, the output of a batch.</param>
+internal sealed record PassthroughRoute(string Method, string Pattern, RouteUse Use, string Kind = OwnedKinds.Other, FormUse Forms = FormUse.Refused, bool RevealsFiles = false)
 {
     /// <summary>True where a model is at work: a key that may use some models only has to name one of them.</summary>
-    public bool Spends => Use == RouteUse.Free;
+    public bool Spends => Use == RouteUse.Free || (Use == RouteUse.Mints && Kind is OwnedKinds.Batch or OwnedKinds.AgentSession);
 }
 
 /// <summary>
@@ -68,6 +69,32 @@ internal static class PassthroughRoutes
         new("DELETE", "/files/{id}", RouteUse.Owned, OwnedKinds.File),
         new("GET", "/files/{id}/content", RouteUse.Owned, OwnedKinds.File),
 
+        .. Resource("/vector_stores", OwnedKinds.VectorStore),
+        .. Below("/vector_stores/{id}", OwnedKinds.VectorStore,
+            "POST /search", "POST /files", "GET /files", "GET /files/{file}", "POST /files/{file}", "DELETE /files/{file}", "GET /files/{file}/content",
+            "POST /file_batches", "GET /file_batches/{batch}", "POST /file_batches/{batch}/cancel", "GET /file_batches/{batch}/files"),
+
+        .. Resource("/containers", OwnedKinds.Container),
+        new("POST", "/containers/{id}/files", RouteUse.Owned, OwnedKinds.Container, FormUse.Read),
+        .. Below("/containers/{id}", OwnedKinds.Container, "GET /files", "GET /files/{file}", "DELETE /files/{file}", "GET /files/{file}/content"),
+
+        new("POST", "/uploads", RouteUse.Mints, OwnedKinds.Upload),
+        new("POST", "/uploads/{id}/parts", RouteUse.Owned, OwnedKinds.Upload, FormUse.Passed),
+        new("POST", "/uploads/{id}/complete", RouteUse.Owned, OwnedKinds.Upload, RevealsFiles: true),
+        .. Below("/uploads/{id}", OwnedKinds.Upload, "POST /cancel"),
+
+        new("POST", "/batches", RouteUse.Mints, OwnedKinds.Batch),
+        new("GET", "/batches", RouteUse.Lists, OwnedKinds.Batch),
+        new("GET", "/batches/{id}", RouteUse.Owned, OwnedKinds.Batch, RevealsFiles: true),
+        new("POST", "/batches/{id}/cancel", RouteUse.Owned, OwnedKinds.Batch, RevealsFiles: true),
+
+        .. Resource("/skills", OwnedKinds.Skill, FormUse.Passed),
+        new("POST", "/skills/{id}/versions", RouteUse.Owned, OwnedKinds.Skill, FormUse.Passed),
+        .. Below("/skills/{id}", OwnedKinds.Skill,
+            "GET /content", "GET /versions", "GET /versions/{version}", "DELETE /versions/{version}", "GET /versions/{version}/content"),
+
+        .. Resource("/agents/sessions", OwnedKinds.AgentSession),
+
         new("POST", "/chat/completions", RouteUse.Free),
         new("POST", "/embeddings", RouteUse.Free),
         new("POST", "/moderations", RouteUse.Free),
@@ -79,4 +106,18 @@ internal static class PassthroughRoutes
         new("POST", "/audio/translations", RouteUse.Free, Forms: FormUse.Read),
         new("POST", "/alpha/search", RouteUse.Free),
     ];
+
+    // What is made, listed, read, changed and deleted as all are.
+    private static IEnumerable<PassthroughRoute> Resource(string path, string kind, FormUse forms = FormUse.Refused) =>
+    [
+        new("POST", path, RouteUse.Mints, kind, forms),
+        new("GET", path, RouteUse.Lists, kind),
+        new("GET", path + "/{id}", RouteUse.Owned, kind),
+        new("POST", path + "/{id}", RouteUse.Owned, kind),
+        new("DELETE", path + "/{id}", RouteUse.Owned, kind),
+    ];
+
+    // What an owned thing holds: whoever owns that owns these.
+    private static IEnumerable<PassthroughRoute> Below(string path, string kind, params IEnumerable<string> routes) =>
+        routes.Select(route => route.Split(' ')).Select(route => new PassthroughRoute(route[0], path + route[1], RouteUse.Owned, kind));
 }

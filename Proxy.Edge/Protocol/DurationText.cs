@@ -25,9 +25,11 @@ internal static partial class DurationText
         return Plausible(seconds);
     }
 
-    /// <summary>The duration in a message: <c>Rate limit reached. Please try again in 1m30s.</c></summary>
-    public static TimeSpan? AfterTryAgainIn(string? message) =>
-        message is not null && TryAgainIn.Match(message) is { Success: true } match ? Parse(match.Groups["duration"].Value) : null;
+    /// <summary>
+    /// The duration in a message: <c>Please try again in 1m30s.</c>, <c>Please retry after 9 seconds.</c>, <c>Please wait 21 seconds before retrying.</c>
+    /// </summary>
+    public static TimeSpan? WaitIn(string? message) =>
+        message is not null && Wait.Match(message) is { Success: true } match ? Parse(match.Groups["duration"].Value) : null;
 
     /// <summary>
     /// How long an answer asks to wait: <c>retry-after-ms</c>, <c>Retry-After</c> (seconds or a date), or the longest of <c>x-ratelimit-reset-*</c>
@@ -61,7 +63,8 @@ internal static partial class DurationText
     private static TimeSpan? ResetOf(HttpResponseHeaders headers, string limit) =>
         (!headers.NonValidated.TryGetValues($"x-ratelimit-remaining-{limit}", out var remaining) || remaining.ToString() == "0")
         && headers.NonValidated.TryGetValues($"x-ratelimit-reset-{limit}", out var reset)
-            ? Parse(reset.ToString())
+            // Azure writes bare seconds.
+            ? Parse(reset.ToString()) ?? OfSeconds(reset.ToString())
             : null;
 
     private static double SecondsOf(string unit) => unit switch
@@ -79,6 +82,6 @@ internal static partial class DurationText
     [GeneratedRegex($@"^(?:{Amount}\s*)+$", RegexOptions.IgnoreCase)]
     private static partial Regex Compound { get; }
 
-    [GeneratedRegex($@"try again in\s+(?<duration>(?:{Amount}\s*)+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
-    private static partial Regex TryAgainIn { get; }
+    [GeneratedRegex($@"\b(try again (in|after)|retry (in|after)|wait( for)?)\s+(?<duration>({Amount}\s*)+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
+    private static partial Regex Wait { get; }
 }

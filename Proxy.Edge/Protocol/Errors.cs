@@ -27,8 +27,8 @@ internal static class Errors
     public static ApiError FieldTooLong(string field, int most) =>
         new(Status400BadRequest, "invalid_value", $"The field {field} may have at most {most} characters.", Param: field);
 
-    public static ApiError TooManyFiles(int most) =>
-        new(Status400BadRequest, "invalid_value", $"The request may name at most {most} files.", Param: "input");
+    public static ApiError TooManyIds(int most) =>
+        new(Status400BadRequest, "invalid_value", $"The request may name at most {most} files, items and the like.", Param: "input");
 
     /// <summary>400 and not 413: agents answer 413 by sending the same again, several times.</summary>
     public static ApiError TooLarge(long most) => new(Status400BadRequest, "payload_too_large", $"The request is larger than {most} bytes. Send less input.", Param: "input");
@@ -103,7 +103,7 @@ internal static class Errors
     /// <summary>Word for word what the API says, which has no code for it: a client cannot tell, and need not, whether we or upstream do not know the id.</summary>
     public static ApiError IdNotFound(string kind, string id) => kind == OwnedKinds.File
         ? new(Status404NotFound, null, $"No such File object: {id}", Param: "id")
-        : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..]} with id '{id}' not found.");
+        : new(Status404NotFound, null, $"{char.ToUpperInvariant(kind[0])}{kind[1..].Replace('_', ' ')} with id '{id}' not found.");
 
     /// <summary>A frame about a response that does not run on this connection.</summary>
     public static ApiError ResponseNotRunning(string id) => new(Status400BadRequest, "response_not_found", $"Response with id '{id}' is not active on this connection.", Param: "response_id");
@@ -128,6 +128,14 @@ internal static class Errors
         new(Status503ServiceUnavailable, "no_accounts", "No upstream account is open to this API key.", ApiError.Server, ShouldRetry: false);
 
     public static ApiError ModelNotServed(string? model) => new(Status404NotFound, "model_not_found", $"No upstream account serves the model {model}.", Param: "model");
+
+    /// <summary>Every account is exhausted, or, where a model is named, every account for this model.</summary>
+    public static ApiError Exhausted(DateTimeOffset? resetsAt, string? model, DateTimeOffset now) => model is null ? PoolExhausted(resetsAt, now) : PoolExhausted(resetsAt, now) with
+    {
+        Code = "rate_limit_exceeded",
+        Type = ApiError.RateLimit,
+        Message = $"Every upstream account has reached its rate limit for the model {model}.",
+    };
 
     /// <summary>
     /// Clients obey any Retry-After and would hang for hours: a long wait is told as <c>resets_at</c> and not retried.
@@ -165,7 +173,7 @@ internal static class Errors
     /// <summary>An upgrade that was refused for what the turn asks, in the form of a frame.</summary>
     public static ApiError HandshakeRefused(UpstreamError refusal, int? status) => new(
         refusal.Status ?? Status502BadGateway, refusal.Code ?? "upstream_unavailable", $"The upstream account refused the connection with status {status}.", ApiError.Server,
-        ResetsAt: refusal.ResetsAt);
+        RetryAfter: refusal.RetryAfter, ResetsAt: refusal.ResetsAt);
 
     /// <summary>Upstream's own error, where its bytes cannot be passed on: an answer that came when the client's had begun already.</summary>
     public static ApiError OfUpstream(UpstreamError error) => new(

@@ -19,6 +19,9 @@ internal enum EventKind
     /// <summary><c>response.metadata</c>: headers that upstream sends late.</summary>
     Metadata,
 
+    /// <summary><c>response.output_item.done</c>: an item is whole.</summary>
+    Item,
+
     /// <summary>An answer to a frame about a response, such as <c>response.steer.accepted</c>.</summary>
     Control,
 }
@@ -184,6 +187,7 @@ internal static class EventScanner
         : type.SequenceEqual(WireTypes.Error) ? EventKind.Error
         : type.SequenceEqual(WireTypes.Metadata) ? EventKind.Metadata
         : type.EndsWith(WireTypes.DeltaSuffix) ? EventKind.Delta
+        : type.SequenceEqual(WireTypes.ItemDone) ? EventKind.Item
         : WireTypes.IsOfControl(type) ? EventKind.Control
         : EventKind.Other;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Net.Http.Headers;
+using Proxy.Continuity.Contracts;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Protocol;
@@ -156,7 +157,7 @@ internal static class FormScanner
             return Problem is null;
         }
 
-        public (TurnRequest? Request, ApiError? Error) ToRequest() => (new TurnRequest { Model = _model, FileIds = [.. _files.Distinct(StringComparer.Ordinal)] }, null);
+        public (TurnRequest? Request, ApiError? Error) ToRequest() => (new TurnRequest { Model = _model, NamedIds = [.. _files.Distinct(StringComparer.Ordinal).Select(file => new OwnedId(OwnedKinds.File, file))] }, null);
 
         private static bool IsFile(string field) => field is "file_id" or "file_ids" or "file_ids[]";
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Proxy.Continuity.Contracts;
 
 namespace Proxy.Edge.Protocol;
 
@@ -11,7 +12,13 @@ internal readonly record struct TokenUsage(long Input, long CachedInput, long Ou
 /// <param name="IncompleteReason">Why a response is incomplete; <c>steered</c> is followed by another response.</param>
 /// <param name="PreviousResponseId">The response that it continues.</param>
 internal readonly record struct ResponseFacts(
-    string? Id, string? Status, TokenUsage? Usage, UpstreamError? Error, string? IncompleteReason = null, string? PreviousResponseId = null);
+    string? Id, string? Status, TokenUsage? Usage, UpstreamError? Error, string? IncompleteReason = null, string? PreviousResponseId = null)
+{
+    private readonly IReadOnlyList<OwnedId>? _outputs;
+
+    /// <summary>What its output brings that only its account knows; see <see cref="OutputIds"/>.</summary>
+    public IReadOnlyList<OwnedId> Outputs { get => _outputs ?? []; init => _outputs = value; }
+}
 
 /// <summary>Reads <see cref="ResponseFacts"/> without an object tree.</summary>
 internal static class ResponseFactsReader
@@ -24,6 +31,7 @@ internal static class ResponseFactsReader
     /// {"type":"error","code":"...","message":"...","param":null,"status_code":429}
     /// {"type":"response.failed","response":{"id":"resp_1","status":"failed","error":{"code":"...","message":"...","resets_in_seconds":30}}}
     /// {"error":{"type":"previous_response_not_found","message":"..."}}
+    /// {"error":"Too many requests"}
     /// </code>
     /// </summary>
     public static ResponseFacts Read(ReadOnlySpan<byte> json)
@@ -41,7 +49,7 @@ internal static class ResponseFactsReader
         {
             // What was read so far stands.
         }
-        return new ResponseFacts(facts.Id ?? (facts.IsEvent ? null : facts.TopId), facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason, facts.PreviousResponseId);
+        return new ResponseFacts(facts.Id ?? (facts.IsEvent ? null : facts.TopId), facts.Status, facts.Usage, facts.ToError(), facts.IncompleteReason, facts.PreviousResponseId) { Outputs = facts.Outputs ?? [] };
     }
 
     private static void ReadObject(ref Utf8JsonReader reader, ref Facts facts, Level level)
@@ -53,6 +61,7 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("headers"u8) && level != Level.Response) { ReadNested(ref reader, ref facts, Level.Headers); }
             else if (reader.ValueTextEquals("incomplete_details"u8)) { ReadNested(ref reader, ref facts, Level.Incomplete); }
             else if (reader.ValueTextEquals("usage"u8)) { ReadUsage(ref reader, ref facts); }
+            else if (level is Level.Top or Level.Response && reader.ValueTextEquals("output"u8)) { OutputIds.ReadOutput(ref reader, ref facts.Outputs); }
             else if (level is Level.Headers) { ReadHint(ref reader, ref facts); }
             else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = EventScanner.ReadString(ref reader) ?? facts.Id; }
             else if (reader.ValueTextEquals("previous_response_id"u8) && level is Level.Response) { facts.PreviousResponseId = EventScanner.ReadString(ref reader); }
@@ -60,7 +69,7 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("reason"u8) && level is Level.Incomplete) { facts.IncompleteReason = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("status"u8) || reader.ValueTextEquals("status_code"u8)) { ReadStatus(ref reader, ref facts); }
             else if (level is not (Level.Top or Level.Error)) { reader.Skip(); }
-            else if (reader.ValueTextEquals("code"u8)) { facts.Code = EventScanner.ReadString(ref reader) ?? facts.Code; }
+            else if (reader.ValueTextEquals("code"u8)) { facts.Code = ReadCode(ref reader) ?? facts.Code; }
             else if (reader.ValueTextEquals("message"u8)) { facts.Message = EventScanner.ReadString(ref reader) ?? facts.Message; }
             else if (reader.ValueTextEquals("param"u8)) { facts.Param = EventScanner.ReadString(ref reader) ?? facts.Param; }
             // The event's own type is not the error's, nor is its id a response's.
@@ -79,10 +88,31 @@ internal static class ResponseFactsReader
         {
             ReadObject(ref reader, ref facts, level);
         }
+        else if (reader.TokenType == JsonTokenType.String && level == Level.Error)
+        {
+            facts.Message = reader.GetString();
+        }
         else
         {
             reader.Skip();
         }
+    }
+
+    // "code":"rate_limit_exceeded", or "code":429 of somebody else.
+    private static string? ReadCode(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        var code = reader.TokenType switch
+        {
+            JsonTokenType.String => reader.GetString(),
+            JsonTokenType.Number => Encoding.ASCII.GetString(reader.ValueSpan),
+            _ => null,
+        };
+        if (code is null)
+        {
+            reader.Skip();
+        }
+        return code;
     }
 
     // "status":"completed" of a response, "status":429 of a frame, "status":"429" of one by somebody else.
@@ -182,6 +212,7 @@ internal static class ResponseFactsReader
     private struct Facts
     {
         public string? Id, TopId, Status, Code, Type, Message, Param, IncompleteReason, PreviousResponseId;
+        public List<OwnedId>? Outputs;
         public bool IsEvent;
         public int? ErrorStatus;
         public TokenUsage? Usage;

@@ -1,3 +1,5 @@
+using Proxy.Continuity.Contracts;
+
 namespace Proxy.Edge.Protocol;
 
 /// <summary>What routing needs of a <c>response.create</c>; the body itself stays bytes.</summary>
@@ -30,8 +32,11 @@ internal sealed record TurnRequest
 
     public string? ConversationId { get; init; }
 
-    /// <summary>Distinct, in order of appearance.</summary>
-    public IReadOnlyList<string> FileIds { get; init; } = [];
+    /// <summary>Files, items, vector stores and whatever else only one account knows, besides anchor and conversation. Distinct, in order of appearance.</summary>
+    public IReadOnlyList<OwnedId> NamedIds { get; init; } = [];
+
+    /// <summary>What it carries that only its own organisation can read, by fingerprint: the latest of them, latest first.</summary>
+    public IReadOnlyList<OwnedId> Encrypted { get; init; } = [];
 
     public string? PromptCacheKey { get; init; }
 
@@ -46,5 +51,5 @@ internal sealed record TurnRequest
     public bool HasCompaction { get; init; }
 
     /// <summary>True if an input item carries reasoning or a compaction that only its own organisation can read.</summary>
-    public bool HasEncryptedContent { get; init; }
+    public bool HasEncryptedContent => Encrypted.Count > 0;
 }

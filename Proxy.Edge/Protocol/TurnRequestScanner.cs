@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using Proxy.Continuity.Contracts;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Protocol;
@@ -7,17 +9,19 @@ namespace Proxy.Edge.Protocol;
 /// Reads a body or frame once, forward only, for what routing needs:
 /// <code>
 /// {"type":"response.create","model":"gpt-5.6","stream":true,"store":false,"previous_response_id":"resp_1","conversation":{"id":"conv_1"},
-///  "input":[{"type":"message","content":[{"type":"input_file","file_id":"file-1"}]},{"type":"reasoning","encrypted_content":"gAAA"}],
+///  "input":[{"type":"message","content":[{"type":"input_file","file_id":"file-1"}]},{"type":"reasoning","encrypted_content":"gAAA"},{"type":"item_reference","id":"msg_1"}],
+///  "tools":[{"type":"file_search","vector_store_ids":["vs_1"]},{"type":"code_interpreter","container":"cntr_1"}],"prompt":{"id":"pmpt_1"},
 ///  "prompt_cache_key":"k","client_metadata":{"session_id":"s","thread_id":"t","x-codex-turn-state":"ts"}}
 /// </code>
 /// </summary>
 internal static class TurnRequestScanner
 {
     private const int MaxIdLength = 512;
-    private const int MaxFileIds = 500;
+    private const int MaxNamedIds = 2_000;
 
     // The same id again and again costs nothing to say and a copy to read.
-    private const int MaxFileOccurrences = 10_000;
+    private const int MaxOccurrences = 10_000;
+    private const int MaxEncrypted = 8;
     private const int MaxDepth = 256;
 
     /// <summary>The scanned request, or the error to answer.</summary>
@@ -73,7 +77,13 @@ internal static class TurnRequestScanner
         else if (reader.ValueTextEquals("prompt_cache_key"u8)) { fields.Once(Member.CacheKey, "prompt_cache_key"); fields.PromptCacheKey = ReadName(ref reader); }
         else if (reader.ValueTextEquals("conversation"u8)) { fields.Once(Member.Conversation, "conversation"); ReadConversation(ref reader, fields); }
         else if (reader.ValueTextEquals("client_metadata"u8)) { fields.Once(Member.Metadata, "client_metadata"); ReadMetadata(ref reader, fields); }
-        else { ReadMember(ref reader, fields); }
+        else if (reader.ValueTextEquals("prompt"u8)) { fields.Once(Member.Prompt, "prompt"); ReadPrompt(ref reader, fields); }
+        else
+        {
+            fields.IsInInput = reader.ValueTextEquals("input"u8);
+            var request = new NamedObject();
+            ReadMember(ref reader, fields, ref request);
+        }
     }
 
     private static void ReadConversation(ref Utf8JsonReader reader, Fields fields)
@@ -124,59 +134,99 @@ internal static class TurnRequestScanner
         }
     }
 
-    // Items, tools and whatever else may name files or carry encrypted content, at any depth.
-    private static void ReadMember(ref Utf8JsonReader reader, Fields fields)
+    private static void ReadPrompt(ref Utf8JsonReader reader, Fields fields)
     {
-        var isFile = reader.ValueTextEquals("file_id"u8);
-        var isFileList = reader.ValueTextEquals("file_ids"u8);
-        var isEncrypted = reader.ValueTextEquals("encrypted_content"u8);
-        var isType = reader.ValueTextEquals("type"u8);
         reader.Read();
-        if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+        if (reader.TokenType == JsonTokenType.StartObject)
         {
-            ReadNested(ref reader, fields, isFileList && reader.TokenType == JsonTokenType.StartArray);
+            // Its variables may be files.
+            var prompt = new NamedObject { Kind = OwnedKinds.Prompt, IsReference = true };
+            ReadObject(ref reader, fields, ref prompt);
+        }
+        else if (reader.TokenType == JsonTokenType.StartArray)
+        {
+            ReadArray(ref reader, fields, kind: null);
+        }
+    }
+
+    // Items, tools and whatever else may name what one account only knows, or carry encrypted content, at any depth.
+    private static void ReadMember(ref Utf8JsonReader reader, Fields fields, ref NamedObject holder)
+    {
+        var (one, many) = (NamedKinds.OfOne(ref reader), NamedKinds.OfMany(ref reader));
+        var isId = reader.ValueTextEquals("id"u8);
+        var isType = reader.ValueTextEquals("type"u8);
+        var isEncrypted = reader.ValueTextEquals("encrypted_content"u8);
+        // A function's schema and the client's own notes may use the same names for something else.
+        var isForeign = reader.ValueTextEquals("parameters"u8) || reader.ValueTextEquals("metadata"u8);
+        holder.Members++;
+        reader.Read();
+        if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray && isForeign)
+        {
+            reader.Skip();
+        }
+        else if (reader.TokenType == JsonTokenType.StartObject)
+        {
+            var nested = new NamedObject();
+            ReadObject(ref reader, fields, ref nested);
+        }
+        else if (reader.TokenType == JsonTokenType.StartArray)
+        {
+            ReadArray(ref reader, fields, many);
         }
         else if (reader.TokenType == JsonTokenType.String)
         {
-            fields.HasEncryptedContent |= isEncrypted;
-            fields.HasCompaction |= isType && reader.ValueTextEquals("compaction"u8);
-            if (isFile)
+            if (isEncrypted)
             {
-                AddFile(ref reader, fields);
+                fields.AddEncrypted(Fingerprint.Of(ref reader));
+            }
+            else if (isType)
+            {
+                fields.HasCompaction |= reader.ValueTextEquals("compaction"u8);
+                holder.IsReference |= reader.ValueTextEquals("item_reference"u8);
+            }
+            else if (isId)
+            {
+                holder.Id = reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(reader.GetString()!) : reader.ValueSpan;
+            }
+            else if (one is not null)
+            {
+                fields.AddNamed(one, reader.GetString()!);
             }
         }
     }
 
-    private static void ReadNested(ref Utf8JsonReader reader, Fields fields, bool isFileList)
+    private static void ReadObject(ref Utf8JsonReader reader, Fields fields, scoped ref NamedObject holder)
     {
-        while (fields.Problem is null && reader.Read() && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
+        while (fields.Problem is null && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            ReadMember(ref reader, fields, ref holder);
+        }
+        // {"type":"item_reference","id":"msg_1"}; the type may be left out, and then there is nothing else.
+        if (holder.Id.Length > 0 && (holder.IsReference || (holder.IsOfInput && holder.Members == 1)))
+        {
+            fields.AddNamed(holder.Kind, Encoding.UTF8.GetString(holder.Id));
+        }
+    }
+
+    private static void ReadArray(ref Utf8JsonReader reader, Fields fields, string? kind)
+    {
+        // The items of "input" stand in an array within the request.
+        var isInput = fields.IsInInput && reader.CurrentDepth == 1;
+        while (fields.Problem is null && reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             switch (reader.TokenType)
             {
-                case JsonTokenType.PropertyName:
-                    ReadMember(ref reader, fields);
+                case JsonTokenType.StartObject:
+                    var item = new NamedObject { IsOfInput = isInput };
+                    ReadObject(ref reader, fields, ref item);
                     break;
-                case JsonTokenType.StartObject or JsonTokenType.StartArray:
-                    ReadNested(ref reader, fields, isFileList: false);
+                case JsonTokenType.StartArray:
+                    ReadArray(ref reader, fields, kind: null);
                     break;
-                case JsonTokenType.String when isFileList:
-                    AddFile(ref reader, fields);
+                case JsonTokenType.String when kind is not null:
+                    fields.AddNamed(kind, reader.GetString()!);
                     break;
             }
-        }
-    }
-
-    // A file that is not checked must not be sent on: it might be another key's.
-    private static void AddFile(ref Utf8JsonReader reader, Fields fields)
-    {
-        var id = reader.GetString()!;
-        if (id.Length > MaxIdLength)
-        {
-            fields.Problem ??= Errors.FieldTooLong("file_id", MaxIdLength);
-        }
-        else if (id.Length > 0)
-        {
-            fields.AddFile(id);
         }
     }
 
@@ -254,30 +304,79 @@ internal static class TurnRequestScanner
         SessionId = 1 << 13,
         ThreadId = 1 << 14,
         ResponseId = 1 << 15,
+        Prompt = 1 << 16,
+    }
+
+    /// <summary>What is known so far of an object that may name something by its <c>id</c>.</summary>
+    private ref struct NamedObject()
+    {
+        public ReadOnlySpan<byte> Id;
+        public string Kind = OwnedKinds.Item;
+        public bool IsReference, IsOfInput;
+        public int Members;
+    }
+
+    /// <summary>Members that name what one account only knows, wherever they stand.</summary>
+    private static class NamedKinds
+    {
+        /// <summary>The kind of what the name at hand names by one id; null if it is no such member.</summary>
+        public static string? OfOne(ref Utf8JsonReader reader) =>
+            reader.ValueTextEquals("file_id"u8) || reader.ValueTextEquals("input_file_id"u8) ? OwnedKinds.File
+            : reader.ValueTextEquals("vector_store_id"u8) ? OwnedKinds.VectorStore
+            : reader.ValueTextEquals("container"u8) || reader.ValueTextEquals("container_id"u8) ? OwnedKinds.Container
+            : reader.ValueTextEquals("skill_id"u8) ? OwnedKinds.Skill
+            : null;
+
+        /// <summary>The kind of what it names by an array of ids.</summary>
+        public static string? OfMany(ref Utf8JsonReader reader) =>
+            reader.ValueTextEquals("file_ids"u8) ? OwnedKinds.File
+            : reader.ValueTextEquals("vector_store_ids"u8) ? OwnedKinds.VectorStore
+            : null;
     }
 
     private sealed class Fields
     {
         public string? Type, Model, StreamId, PreviousResponseId, ResponseId, ConversationId, PromptCacheKey, TurnState, SessionId, ThreadId;
-        public bool Stream, Background, HasEncryptedContent, HasCompaction, Store = true, Generate = true;
+        public bool Stream, Background, HasCompaction, IsInInput, Store = true, Generate = true;
 
-        private readonly HashSet<string> _knownFiles = new(StringComparer.Ordinal);
+        private readonly Queue<string> _encrypted = new();
+        private HashSet<OwnedId>? _known;
         private Member _seen;
-        private int _fileOccurrences;
+        private int _occurrences;
 
         public ApiError? Problem { get; set; }
 
-        public List<string> FileIds { get; } = [];
+        public List<OwnedId> NamedIds { get; } = [];
 
-        public void AddFile(string id)
+        // What is not checked must not be sent on: it might be another key's.
+        public void AddNamed(string kind, string id)
         {
-            if (_knownFiles.Add(id))
+            if (id.Length > MaxIdLength)
             {
-                FileIds.Add(id);
+                Problem ??= Errors.FieldTooLong(kind == OwnedKinds.Item ? "input" : kind == OwnedKinds.Prompt ? "prompt.id" : $"{kind}_id", MaxIdLength);
             }
-            if (FileIds.Count > MaxFileIds || ++_fileOccurrences > MaxFileOccurrences)
+            if (id.Length == 0 || Problem is not null)
             {
-                Problem ??= Errors.TooManyFiles(MaxFileIds);
+                return;
+            }
+            var named = new OwnedId(kind, id);
+            if ((_known ??= []).Add(named))
+            {
+                NamedIds.Add(named);
+            }
+            if (NamedIds.Count > MaxNamedIds || ++_occurrences > MaxOccurrences)
+            {
+                Problem ??= Errors.TooManyIds(MaxNamedIds);
+            }
+        }
+
+        // A history grows at its end, and where its latest is at home the turn is.
+        public void AddEncrypted(string fingerprint)
+        {
+            _encrypted.Enqueue(fingerprint);
+            if (_encrypted.Count > MaxEncrypted)
+            {
+                _encrypted.Dequeue();
             }
         }
 
@@ -305,12 +404,12 @@ internal static class TurnRequestScanner
             PreviousResponseId = PreviousResponseId,
             ResponseId = ResponseId,
             ConversationId = ConversationId,
-            FileIds = FileIds,
+            NamedIds = NamedIds,
+            Encrypted = [.. _encrypted.Reverse().Distinct().Select(fingerprint => new OwnedId(OwnedKinds.Encrypted, fingerprint))],
             PromptCacheKey = PromptCacheKey,
             TurnState = TurnState,
             SessionId = SessionId,
             ThreadId = ThreadId,
-            HasEncryptedContent = HasEncryptedContent,
             HasCompaction = HasCompaction,
         };
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Proxy.Edge.Protocol;
@@ -11,8 +12,11 @@ internal enum UpstreamErrorKind
     /// <summary>The anchor is not known where the turn was sent.</summary>
     PreviousResponseNotFound,
 
-    /// <summary>The account is exhausted.</summary>
+    /// <summary>The account is exhausted, for whatever it is asked.</summary>
     Quota,
+
+    /// <summary>The account has had as much of this model as it gets for now; other models it may still serve.</summary>
+    RateLimit,
 
     /// <summary>The model or the service is busy; nothing is wrong with account or request.</summary>
     Overload,
@@ -28,7 +32,7 @@ internal enum UpstreamErrorKind
 }
 
 /// <summary>
-/// An error as upstream told it, in whatever shape it came, and what it means. This is the only place that tells errors apart.
+/// An error as upstream told it, in whatever shape it came, and what it means: <see cref="UpstreamErrorTable"/> is the only place that tells errors apart.
 /// </summary>
 /// <param name="Status">From the frame or the HTTP answer; null where none was told.</param>
 /// <param name="Code">The code, or the type where upstream gives only that.</param>
@@ -39,6 +43,7 @@ internal sealed partial record UpstreamError(
 {
     private static readonly TimeSpan WithoutHint = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestReset = TimeSpan.FromDays(32);
+    private const int LongestText = 1024;
 
     /// <summary>An end without a word about why.</summary>
     public static UpstreamError Untold { get; } = Of(null, null, null, null, null);
@@ -47,14 +52,25 @@ internal sealed partial record UpstreamError(
     public static UpstreamError Of(int? status, string? code, string? type, string? message, string? param)
     {
         var told = Trimmed(code) ?? Trimmed(type);
-        return new UpstreamError(KindOf(status, told, Trimmed(type), message ?? "", Trimmed(param)), status, told, Trimmed(type), message, Trimmed(param), DurationText.AfterTryAgainIn(message));
+        return new UpstreamError(UpstreamErrorTable.KindOf(status, told, Trimmed(type), message ?? "", Trimmed(param)), status, told, Trimmed(type), message, Trimmed(param), DurationText.WaitIn(message));
     }
+
+    /// <summary>The error in a body that has no form of its own: text, or nothing, or a page for people, whose words mean nothing here.</summary>
+    public static UpstreamError OfText(ReadOnlySpan<byte> body)
+    {
+        var text = body.Trim(" \t\r\n"u8);
+        return text.IsEmpty || text[0] == (byte)'<' ? Untold : Of(null, null, null, Encoding.UTF8.GetString(text[..Math.Min(text.Length, LongestText)]), null);
+    }
+
+    /// <summary>True if the account was asked for more than it gets, of all or of one model.</summary>
+    public bool IsLimit => Kind is UpstreamErrorKind.Quota or UpstreamErrorKind.RateLimit;
 
     /// <summary>What it means in one word of a few: fit for a counter and a header, which upstream's own words are not.</summary>
     public string Reason => Kind switch
     {
         UpstreamErrorKind.PreviousResponseNotFound => "previous_response_not_found",
-        UpstreamErrorKind.Quota => Code is "rate_limit_exceeded" or "insufficient_quota" or "usage_not_included" or "quota_exceeded" ? Code : "usage_limit_reached",
+        UpstreamErrorKind.Quota => Code is "insufficient_quota" or "usage_not_included" or "quota_exceeded" ? Code : "usage_limit_reached",
+        UpstreamErrorKind.RateLimit => "rate_limit_exceeded",
         UpstreamErrorKind.Overload => "server_is_overloaded",
         UpstreamErrorKind.Authentication => "credential_refused",
         UpstreamErrorKind.ConnectionLimit => "websocket_connection_limit_reached",
@@ -65,7 +81,7 @@ internal sealed partial record UpstreamError(
     /// <summary>Its status: as told, or else what the API answers errors of its kind, code or type with.</summary>
     public int HttpStatus => Status is >= 400 and < 600 and var told ? told : Kind switch
     {
-        UpstreamErrorKind.Quota => StatusCodes.Status429TooManyRequests,
+        UpstreamErrorKind.Quota or UpstreamErrorKind.RateLimit => StatusCodes.Status429TooManyRequests,
         UpstreamErrorKind.Overload => StatusCodes.Status503ServiceUnavailable,
         UpstreamErrorKind.Authentication => StatusCodes.Status401Unauthorized,
         UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.ForeignEncryption => StatusCodes.Status400BadRequest,
@@ -83,7 +99,7 @@ internal sealed partial record UpstreamError(
 
     /// <summary>The same error with what the headers of its answer say.</summary>
     public UpstreamError With(int status, TimeSpan? retryAfter) =>
-        this with { Kind = KindOf(Status ?? status, Code, Type, Message ?? "", Param), Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter };
+        this with { Kind = UpstreamErrorTable.KindOf(Status ?? status, Code, Type, Message ?? "", Param), Status = Status ?? status, RetryAfter = RetryAfter ?? retryAfter };
 
     /// <summary>When an exhausted account is whole again: soon, where upstream does not say.</summary>
     public DateTimeOffset ResetAfter(DateTimeOffset now) => ToldReset(now) ?? now + WithoutHint;
@@ -96,7 +112,11 @@ internal sealed partial record UpstreamError(
     }
 
     /// <summary>The anchor that the message of a not-found quotes: <c>Previous response with id 'resp_1' not found.</c></summary>
-    public string? QuotedAnchor => Message is not null && QuotedId.Match(Collapsed(Message)) is { Success: true } match ? match.Groups[1].Value : null;
+    public string? QuotedAnchor => Message is not null && QuotedId.Match(UpstreamErrorTable.Collapsed(Message)) is { Success: true } match ? match.Groups[1].Value : null;
+
+    /// <summary>True if something that the request names is not there: <c>Prompt with id 'pmpt_1' not found.</c></summary>
+    public bool SaysNotFound => Status == StatusCodes.Status404NotFound || Code?.EndsWith("_not_found", StringComparison.Ordinal) == true
+        || Message?.Contains("not found", StringComparison.OrdinalIgnoreCase) == true;
 
     /// <summary>True if the message names the id as a whole word: <c>resp_1</c> is not in <c>lost resp_12</c>.</summary>
     public bool Mentions(string id)
@@ -113,43 +133,10 @@ internal sealed partial record UpstreamError(
         return false;
     }
 
-    private static UpstreamErrorKind KindOf(int? status, string? code, string? type, string message, string? param) => code switch
-    {
-        "previous_response_not_found" => UpstreamErrorKind.PreviousResponseNotFound,
-        "rate_limit_exceeded" or "usage_limit_reached" or "insufficient_quota" or "usage_not_included" or "quota_exceeded" => UpstreamErrorKind.Quota,
-        "server_is_overloaded" or "overloaded_error" or "slow_down" or "overloaded" => UpstreamErrorKind.Overload,
-        "invalid_api_key" or "authentication_error" or "token_invalidated" or "token_expired" or "token_revoked" or "account_deactivated" => UpstreamErrorKind.Authentication,
-        "websocket_connection_limit_reached" => UpstreamErrorKind.ConnectionLimit,
-        "invalid_encrypted_content" => UpstreamErrorKind.ForeignEncryption,
-        "invalid_request_error" or null when SaysNotFound(message, param) => UpstreamErrorKind.PreviousResponseNotFound,
-        // An error that has a code of its own may still say in its type what it is.
-        not null when type is "usage_limit_reached" or "usage_not_included" => UpstreamErrorKind.Quota,
-        _ when status == StatusCodes.Status401Unauthorized => UpstreamErrorKind.Authentication,
-        _ when status is null or >= 500 && AtCapacity.IsMatch(message) => UpstreamErrorKind.Overload,
-        _ => UpstreamErrorKind.Other,
-    };
-
-    // {"code":"invalid_request_error","param":"previous_response_id","message":"Previous response with id 'resp_1' not found."}
-    // {"type":"invalid_request_error","message":"Invalid `previous_response_id`."}
-    private static bool SaysNotFound(string message, string? param)
-    {
-        var text = Collapsed(message);
-        return (param == "previous_response_id" && text.Contains("previous response", StringComparison.OrdinalIgnoreCase) && text.Contains("not found", StringComparison.OrdinalIgnoreCase))
-            || (param is null or "previous_response_id" && text.StartsWith("Invalid `previous_response_id`", StringComparison.OrdinalIgnoreCase));
-    }
-
-    private static string Collapsed(string text) => WhiteSpace.Replace(text, " ").Trim();
-
     private static string? Trimmed(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 
     private static bool IsIdCharacter(char character) => char.IsAsciiLetterOrDigit(character) || character is '_' or '-';
 
     [GeneratedRegex("""previous response with id ["'`]([^"'`]+)["'`] not found""", RegexOptions.IgnoreCase)]
     private static partial Regex QuotedId { get; }
-
-    [GeneratedRegex(@"\b(at capacity|overloaded)\b", RegexOptions.IgnoreCase)]
-    private static partial Regex AtCapacity { get; }
-
-    [GeneratedRegex(@"\s+")]
-    private static partial Regex WhiteSpace { get; }
 }

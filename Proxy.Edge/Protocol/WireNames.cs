@@ -39,6 +39,7 @@ internal static class WireTypes
     public static ReadOnlySpan<byte> DeltaSuffix => ".delta"u8;
     public static ReadOnlySpan<byte> Metadata => "response.metadata"u8;
     public static ReadOnlySpan<byte> Error => "error"u8;
+    public static ReadOnlySpan<byte> ItemDone => "response.output_item.done"u8;
 
     /// <summary>True for upstream's answers to frames about a response: <c>response.steer.accepted</c>, <c>response.interrupt.accepted</c>. They may come after its end.</summary>
     public static bool IsOfControl(ReadOnlySpan<byte> type) => type.StartsWith("response.steer."u8) || type.StartsWith("response.interrupt."u8) || type.StartsWith("response.inject."u8);

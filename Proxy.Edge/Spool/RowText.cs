@@ -34,12 +34,13 @@ internal static class RowText
         TraceParent = Cut(row.TraceParent, MaxId),
         Session = Cut(row.Session, MaxId),
         Continuity = Cut(row.Continuity, MaxText),
+        Items = WholeWords(row.Items, MaxText),
     };
 
     /// <summary>At most so many bytes the row takes as JSON.</summary>
     public static int MostJsonBytes(this RequestLogRow row) => FixedJsonBytes + (MostJsonBytesPerCharacter * (
         Length(row.RequestId) + Length(row.SessionId) + Length(row.AccountId) + Length(row.Domain) + Length(row.Model)
-        + Length(row.ErrorCode) + Length(row.TraceParent) + Length(row.Continuity) + Length(row.Session) + Length(row.EdgeId) + Length(row.ApiKeyId)));
+        + Length(row.ErrorCode) + Length(row.TraceParent) + Length(row.Continuity) + Length(row.Session) + Length(row.Items) + Length(row.EdgeId) + Length(row.ApiKeyId)));
 
     private static string? Cut(string? text, int most)
     {
@@ -52,6 +53,10 @@ internal static class RowText
         var end = most - CutMark.Length;
         return string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[end - 1]) ? end - 1 : end), CutMark);
     }
+
+    // Half an id would be another one.
+    private static string? WholeWords(string? text, int most) =>
+        text is null || text.Length <= most ? text : text.LastIndexOf(' ', most) is > 0 and var end ? text[..end] : null;
 
     private static int Length(string? text) => text?.Length ?? 0;
 }

@@ -130,7 +130,7 @@ internal sealed partial class HttpTurnRunner(
 
     private Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, Session? session, TurnDeadline deadline)
     {
-        if (session is not null && turn.Account!.WebSockets)
+        if (session is not null && turn.Account!.WebSockets && !turn.GoesOverHttp)
         {
             turn.Claim = session.Lease.Claim;
             return sessions.AttemptAsync(from, answer, turn, session, body, path, deadline);
@@ -159,7 +159,7 @@ internal sealed partial class HttpTurnRunner(
         }
         catch (HttpRequestException)
         {
-            return new RecoverySignal(SignalKind.Broken);
+            return new RecoverySignal(SignalKind.Broken) { IsUnanswered = true };
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {

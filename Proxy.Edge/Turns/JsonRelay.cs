@@ -44,7 +44,7 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
         if (!response.IsSuccessStatusCode)
         {
             answer.Hold(response, body.Span, isEvent: false);
-            var error = facts.Error ?? UpstreamError.Untold;
+            var error = facts.Error ?? UpstreamError.OfText(body.Span);
             return new RecoverySignal(SignalKind.Rejected, error.With((int)response.StatusCode, DurationText.WaitOf(response.Headers, time.GetUtcNow())));
         }
         // An error in place of a response is a refusal, whatever the status says.

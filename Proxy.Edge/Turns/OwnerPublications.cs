@@ -14,18 +14,20 @@ internal sealed partial class OwnerPublications(
     ContinuityClient continuity, OwnerDirectory owners, TurnTelemetry telemetry, IOptions<EdgeOptions> options, TimeProvider time, ILogger<OwnerPublications> logger) : BackgroundService
 {
     private const int MaxPending = 10_000;
+    private const int AtOnce = 32;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly Channel<(Task<Publication> Attempt, PublishRequest Request)> _pending = Channel.CreateBounded<(Task<Publication>, PublishRequest)>(
         new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
 
     /// <summary>Begins to publish what a turn has minted. The caller awaits the task, with its own bound, in <see cref="WaitAsync"/>.</summary>
-    public Task<Publication> Begin(Turn turn, string id)
+    public Task<Publication> Begin(Turn turn, string id) => PublishAsync(RequestFor(turn, id));
+
+    /// <summary>Publishes what came with a response that is not stored: it is only a preference, so nobody waits for it.</summary>
+    public void PublishOutputs(Turn turn, string id)
     {
         var request = RequestFor(turn, id);
-        owners.Keep(request.Id, request.Owner, request.Scope);
-        // Not the client's token: whoever leaves, the id exists.
-        return continuity.PublishAsync(request, CancellationToken.None);
+        Queue(PublishAsync(request), request);
     }
 
     /// <summary>Publishes an id that nobody waits for, unless its owner is known.</summary>
@@ -35,9 +37,31 @@ internal sealed partial class OwnerPublications(
         {
             return;
         }
-        owners.Keep(id, owner, scope: null);
         var request = new PublishRequest(id, owner, null);
-        Queue(continuity.PublishAsync(request, CancellationToken.None), request);
+        Queue(PublishAsync(request), request);
+    }
+
+    /// <summary>Publishes an id, unless its owner is known, and waits for the acknowledgement; past the bound it comes later.</summary>
+    public async Task PublishAsync(OwnedId id, OwnerRecord owner, TimeSpan bound)
+    {
+        if (owners.Knows(id))
+        {
+            return;
+        }
+        var request = new PublishRequest(id, owner, null);
+        var attempt = PublishAsync(request);
+        try
+        {
+            if (await attempt.WaitAsync(bound, time) != Publication.Failed)
+            {
+                return;
+            }
+        }
+        catch (TimeoutException)
+        {
+            // It goes on below.
+        }
+        Queue(attempt, request);
     }
 
     /// <summary>
@@ -54,7 +78,7 @@ internal sealed partial class OwnerPublications(
         {
             if (await publication.WaitAsync(bound, time) is var published && published != Publication.Failed)
             {
-                return published == Publication.Done;
+                return published != Publication.Superseded;
             }
         }
         catch (TimeoutException)
@@ -95,19 +119,35 @@ internal sealed partial class OwnerPublications(
         }
     }
 
+    // Many at once: after an outage each has to be made, and follow-ups wait for them.
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
 
-    private async Task RunAsync(CancellationToken stoppingToken)
-    {
-        await foreach (var (attempt, request) in _pending.Reader.ReadAllAsync(stoppingToken))
+    private Task RunAsync(CancellationToken stoppingToken) => Parallel.ForEachAsync(
+        _pending.Reader.ReadAllAsync(stoppingToken), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken },
+        async (pending, cancellationToken) =>
         {
-            var published = await attempt;
+            var published = await pending.Attempt;
             while (published == Publication.Failed)
             {
-                await Task.Delay(Pause, time, stoppingToken);
-                published = await continuity.PublishAsync(request, stoppingToken);
+                await Task.Delay(Pause, time, cancellationToken);
+                published = await PublishAsync(pending.Request, cancellationToken);
             }
+        });
+
+    // By default not the client's token: whoever leaves, the id exists.
+    private async Task<Publication> PublishAsync(PublishRequest request, CancellationToken cancellationToken = default)
+    {
+        owners.Keep(request.Id, request.Owner, request.Scope);
+        foreach (var other in request.With ?? [])
+        {
+            owners.Keep(other, request.Owner, scope: null);
         }
+        var published = await continuity.PublishAsync(request, cancellationToken);
+        if (published == Publication.Taken)
+        {
+            owners.Drop(request.Id);
+        }
+        return published;
     }
 
     private static PublishRequest RequestFor(Turn turn, string id) => new(
@@ -115,7 +155,9 @@ internal sealed partial class OwnerPublications(
         new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, turn.Request.Store, turn.Activity?.Id, turn.Claim?.Session),
         // What a turn demands says nothing of where the conversation lives.
         turn.Route.Domain is null || turn.Route.OnlyEncrypted ? turn.Scope.Key : null,
-        turn.Claim);
+        turn.Claim,
+        turn.Outputs is { Count: > 0 } outputs ? outputs : null,
+        turn.AcceptedAt);
 
     [LoggerMessage(410, LogLevel.Error, "Too many owners wait to be published; one is known to this edge and the log only")]
     private partial void LogDropped();

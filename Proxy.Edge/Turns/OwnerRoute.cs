@@ -13,12 +13,15 @@ namespace Proxy.Edge.Turns;
 /// <param name="Anchor">What is known of the turn's anchor.</param>
 /// <param name="OnlyEncrypted">The domain is demanded by nothing but encrypted content, which no other can read.</param>
 /// <param name="Session">The session on which the anchor was made.</param>
+/// <param name="Unknown">The first id of which nothing is known although it should be.</param>
+/// <param name="IsGuess">It names or carries something that is at home in one domain only, and nobody knows which.</param>
 internal sealed record OwnerRoute(
-    string? Domain, string? PreferredAccountId, string Source, string? TraceParent, Anchor Anchor = Anchor.None, bool OnlyEncrypted = false, string? Session = null)
+    string? Domain, string? PreferredAccountId, string Source, string? TraceParent, Anchor Anchor = Anchor.None, bool OnlyEncrypted = false, string? Session = null,
+    OwnedId? Unknown = null, bool IsGuess = false)
 {
     /// <summary>
     /// The route by the owners of all ids a turn names. An id of another key does not exist for this one. An id of which nothing
-    /// is known demands nothing: upstream knows best whether it exists.
+    /// is known demands nothing: the account may know it, if it is nobody else's.
     /// </summary>
     public static (OwnerRoute? Route, ApiError? Error) Choose(IReadOnlyList<ResolvedOwner> owners, string? scopeAccountId)
     {
@@ -49,8 +52,13 @@ internal sealed record OwnerRoute(
             _ => Anchor.Local,
         } : Anchor.None;
         return (new OwnerRoute(first?.Owner?.Domain, first?.Owner?.AccountId ?? scopeAccountId, source, first?.Owner?.TraceParent, anchor,
-            Session: anchor == Anchor.Local ? owners[0].Owner?.Session : null), null);
+            Session: anchor == Anchor.Local ? owners[0].Owner?.Session : null,
+            Unknown: owners.FirstOrDefault(owner => owner.Owner is null && !OwnedKinds.IsMadeElsewhere(owner.Id.Kind))?.Id,
+            IsGuess: owners.Any(owner => owner.Owner is null && OwnedKinds.IsMadeElsewhere(owner.Id.Kind))), null);
     }
+
+    /// <summary>The same turn, to be tried where it was not thought to be at home.</summary>
+    public OwnerRoute Elsewhere() => this with { Domain = OnlyEncrypted ? null : Domain, OnlyEncrypted = false, PreferredAccountId = null };
 
     /// <summary>What the caller is told of an id that does not exist for it.</summary>
     public static ApiError NotFound(OwnedId id) =>
@@ -59,7 +67,7 @@ internal sealed record OwnerRoute(
     /// <summary>The ids a turn names.</summary>
     public static IReadOnlyList<OwnedId> DemandsOf(TurnRequest request)
     {
-        var demands = new List<OwnedId>(request.FileIds.Count + 2);
+        var demands = new List<OwnedId>(request.NamedIds.Count + 2);
         if (request.PreviousResponseId is { } anchor)
         {
             demands.Add(new OwnedId(OwnedKinds.Response, anchor));
@@ -68,7 +76,7 @@ internal sealed record OwnerRoute(
         {
             demands.Add(new OwnedId(OwnedKinds.Conversation, conversation));
         }
-        demands.AddRange(request.FileIds.Select(file => new OwnedId(OwnedKinds.File, file)));
+        demands.AddRange(request.NamedIds);
         return demands;
     }
 }

@@ -7,13 +7,21 @@ using ServiceDefaults.Hosting;
 namespace Proxy.Edge.Turns;
 
 /// <summary>
-/// Lets an account cool down when upstream says in so many words that it is exhausted, or that its credential is no good. Nothing else marks
-/// an account: neither time-outs nor overload nor errors of the request.
+/// Tells the accounts service what upstream says of an account: that it is exhausted, for all or for one model; that its credential is no good; that it speaks
+/// no WebSocket. Nothing else marks an account, neither time-outs nor overload nor errors of the request, and one turn lets no more than one account cool down.
 /// </summary>
 internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider time, ILogger<QuotaMarks> logger) : BackgroundService
 {
     private const int MaxPending = 1000;
     private static readonly TimeSpan RefusedCredential = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RefusedWebSocket = TimeSpan.FromMinutes(10);
+
+    // A rate is whole again soon; an account that is exhausted without saying until when is not worth a client's waiting for it.
+    private static readonly TimeSpan UntoldRate = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan UntoldQuota = TimeSpan.FromMinutes(1);
+
+    private readonly GrowingPauses _pauses = new(time);
+    private readonly CredentialDoubts _doubts = new(time);
 
     private readonly Channel<MarkRequest> _pending = Channel.CreateBounded<MarkRequest>(
         new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
@@ -21,15 +29,41 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
     /// <summary>Marks the turn's account if upstream says that it is exhausted.</summary>
     public void Note(Turn turn, UpstreamError? error)
     {
-        if (turn.Account is { } account && error is { Kind: UpstreamErrorKind.Quota })
+        if (turn.Account is not { } account || error is not { IsLimit: true } || turn.HasCooled || turn.Request.Model is { Length: > MarkRequest.LongestModel })
         {
-            _pending.Writer.TryWrite(new MarkRequest(account.Id, error.ResetAfter(time.GetUtcNow()), error.Code!));
+            return;
+        }
+        turn.HasCooled = true;
+        var model = error.Kind == UpstreamErrorKind.RateLimit ? turn.Request.Model : null;
+        var until = error.ToldReset(time.GetUtcNow()) ?? _pauses.Until(account.Id, model, error.Kind == UpstreamErrorKind.Quota ? UntoldQuota : UntoldRate);
+        _pending.Writer.TryWrite(new MarkRequest(account.Id, until, error.Code ?? error.Reason, model));
+    }
+
+    /// <summary>
+    /// Marks an account whose credential upstream refuses, once that is certain: for a short time, since an administrator may renew it.
+    /// </summary>
+    /// <param name="isRenewed">It was refused right after it had been read anew and had changed.</param>
+    public void NoteRefusedCredential(Turn turn, string reason, bool isRenewed)
+    {
+        var account = turn.Account!;
+        if (_doubts.IsCorroborated(account.Id, account.Token, turn.Id) || isRenewed)
+        {
+            _pending.Writer.TryWrite(new MarkRequest(account.Id, time.GetUtcNow() + RefusedCredential, reason));
         }
     }
 
-    /// <summary>Marks an account whose credential upstream refuses: for a short time, since an administrator may renew it.</summary>
-    public void NoteRefusedCredential(string accountId, string reason) =>
-        _pending.Writer.TryWrite(new MarkRequest(accountId, time.GetUtcNow() + RefusedCredential, reason));
+    /// <summary>The account's credential is good.</summary>
+    public void NoteServed(Turn turn)
+    {
+        if (turn.Account is { } account)
+        {
+            _doubts.Served(account.Id);
+        }
+    }
+
+    /// <summary>Marks an account that refuses to open WebSockets: for a while it is used over HTTP only, and then tried again.</summary>
+    public void NoteNoWebSockets(string accountId) =>
+        _pending.Writer.TryWrite(new MarkRequest(accountId, time.GetUtcNow() + RefusedWebSocket, "websocket_refused", OnlyWebSockets: true));
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
 
@@ -37,13 +71,24 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
     {
         await foreach (var mark in _pending.Reader.ReadAllAsync(stoppingToken))
         {
-            if (await accounts.MarkAsync(mark, stoppingToken))
+            if (!await accounts.MarkAsync(mark, stoppingToken))
             {
-                LogMarked(mark.AccountId, mark.Reason, mark.Until);
+                continue;
+            }
+            if (mark.OnlyWebSockets)
+            {
+                LogNoWebSockets(mark.AccountId, mark.Until);
+            }
+            else
+            {
+                LogMarked(mark.AccountId, mark.Until, mark.Reason);
             }
         }
     }
 
     [LoggerMessage(420, LogLevel.Warning, "Account {AccountId} cools down until {Until}: {Reason}")]
-    private partial void LogMarked(string accountId, string reason, DateTimeOffset until);
+    private partial void LogMarked(string accountId, DateTimeOffset until, string reason);
+
+    [LoggerMessage(421, LogLevel.Warning, "Account {AccountId} refuses WebSockets and is used over HTTP only until {Until}")]
+    private partial void LogNoWebSockets(string accountId, DateTimeOffset until);
 }

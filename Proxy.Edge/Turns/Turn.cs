@@ -22,6 +22,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     private static readonly OwnerRoute Unresolved = new(null, null, "none", null);
 
     private int _hasEnded;
+    private int _publishedOutputs;
     private bool _wasSentBefore;
 
     public Guid Id { get; } = id;
@@ -78,6 +79,15 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>True if reasoning that only another organisation can read is left out.</summary>
     public bool DropsReasoning { get; set; }
 
+    /// <summary>True once it has let an account cool down: what refuses it on a second one may be the turn's own.</summary>
+    public bool HasCooled { get; set; }
+
+    /// <summary>True once it was sent once more with another credential of its account.</summary>
+    public bool CredentialWasRenewed { get; set; }
+
+    /// <summary>True if it goes over plain HTTP although it could be carried by a session.</summary>
+    public bool GoesOverHttp { get; private set; }
+
     /// <summary>Accounts that have failed the turn.</summary>
     public ImmutableArray<string> ExcludedAccountIds { get; private set; } = [];
 
@@ -97,10 +107,16 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     public string? ResponseId { get; private set; }
 
     /// <summary>The id whose owner is being published.</summary>
-    public string? PublishedId { get; set; }
+    public string? PublishedId { get; private set; }
+
+    /// <summary>What its output brings that only its account knows and that may come back. Of a response that is not stored no item can be named.</summary>
+    public IReadOnlyList<OwnedId> Outputs { get; private set; } = [];
 
     /// <summary>Running since <c>response.created</c>.</summary>
-    public Task<Publication>? Publication { get; set; }
+    public Task<Publication>? Publication { get; private set; }
+
+    /// <summary>True if its output has brought more since its owner was published.</summary>
+    public bool HasUnpublishedOutputs => Outputs.Count > _publishedOutputs;
 
     /// <summary>The highest sequence number relayed; synthetic events go on from it.</summary>
     public long LastSequence { get; private set; } = -1;
@@ -179,6 +195,12 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         Phase = Phase == TurnPhase.Created ? Phase : TurnPhase.Unsent;
     }
 
+    /// <summary>The socket of a session will not do: it goes over plain HTTP.</summary>
+    public void GoOverHttp(string reason)
+    {
+        (GoesOverHttp, Claim, Reason) = (true, null, reason);
+    }
+
     /// <summary>Takes note of an event before it is relayed.</summary>
     public void Observe(EventHead head, long now)
     {
@@ -194,12 +216,25 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         };
     }
 
+    /// <summary>The owner of what it has minted is being published, and of what its output brought so far.</summary>
+    public void Publish(string id, Task<Publication> publication) => (PublishedId, Publication, _publishedOutputs) = (id, publication, Outputs.Count);
+
     /// <summary>Takes note of what a <c>response</c> object says.</summary>
     public void Observe(in ResponseFacts facts)
     {
         ResponseId = facts.Id ?? ResponseId;
         Usage = facts.Usage ?? Usage;
         ErrorCode = facts.Error?.Code ?? ErrorCode;
+        Observe(facts.Outputs);
+    }
+
+    /// <summary>Takes note of what an item of its output brings.</summary>
+    public void Observe(IReadOnlyList<OwnedId> outputs)
+    {
+        if (outputs.Count > 0)
+        {
+            Outputs = [.. Outputs.Union(outputs.Where(output => Request.Store || output.Kind != OwnedKinds.Item)).Take(ContinuityRoutes.MaxPublishedWith)];
+        }
     }
 
     /// <summary>Takes note of an error of ours; the API has no code for what is not there, but the log has.</summary>

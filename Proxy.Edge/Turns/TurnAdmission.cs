@@ -11,8 +11,8 @@ namespace Proxy.Edge.Turns;
 
 /// <summary>Steps 2 and 3 of a turn: find the owner of what it names, then lease a slot of an account that may serve it.</summary>
 internal sealed partial class TurnAdmission(
-    OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery,
-    ILogger<TurnAdmission> logger)
+    OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery, IOptions<ContinuityOptions> continuity,
+    TimeProvider time, ILogger<TurnAdmission> logger)
 {
     // Two turns that wait for each other's slots wait in vain; and the client waits already.
     private static readonly TimeSpan MoveWait = TimeSpan.FromSeconds(5);
@@ -43,7 +43,7 @@ internal sealed partial class TurnAdmission(
     public Task<RecoverySignal?> AdmitAsync(Turn turn, string? currentAccountId, TurnDeadline deadline) => LeaseAsync(turn, RequestFor(turn) with
     {
         PreferredAccountId = turn.Route.Domain is null ? currentAccountId ?? turn.Route.PreferredAccountId : turn.Route.PreferredAccountId,
-    }, deadline);
+    }, waitsForLimits: true, deadline);
 
     /// <summary>Moves the turn's slot to where it is to be sent once more; null on success.</summary>
     /// <param name="failedAccountId">The account that is not to have it again.</param>
@@ -55,7 +55,7 @@ internal sealed partial class TurnAdmission(
         WaitMs = (int)MoveWait.TotalMilliseconds,
         ExcludedAccountIds = failedAccountId is null ? turn.ExcludedAccountIds : turn.ExcludedAccountIds.Add(failedAccountId),
         RefreshCredential = refreshesCredential,
-    }, deadline);
+    }, waitsForLimits: failedAccountId is null && !refreshesCredential, deadline);
 
     /// <summary>
     /// Counts a turn that upstream has begun by itself against the account's slots. It runs already: where there is no slot, or nobody to ask, it runs without one.
@@ -83,11 +83,12 @@ internal sealed partial class TurnAdmission(
     /// <summary>Where a request that names these ids has to go; neither a route nor an error if that could not be looked up.</summary>
     public async Task<(OwnerRoute? Route, ApiError? Error)> ResolveAsync(Turn turn, IReadOnlyList<OwnedId> demands, CancellationToken cancellationToken)
     {
-        if (demands.Count == 0 && turn.Scope.Key is null)
+        if (demands.Count == 0 && turn.Scope.Key is null && !turn.Request.HasEncryptedContent)
         {
             return (turn.Route, null);
         }
-        var asked = turn.Scope.TurnState is { } turnState ? [.. demands, new OwnedId(OwnedKinds.TurnState, turnState)] : demands;
+        var states = turn.Scope.TurnState is { } turnState ? new OwnedId[] { new(OwnedKinds.TurnState, turnState) } : [];
+        OwnedId[] asked = [.. demands, .. states, .. turn.Request.Encrypted];
         var resolved = await owners.ResolveAsync(turn.Caller.KeyId, turn.Scope, asked, cancellationToken);
         if (resolved is null)
         {
@@ -95,16 +96,28 @@ internal sealed partial class TurnAdmission(
             LogResolution(LogLevel.Warning, turn.Surface, "none", "fail_closed", LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId));
             return (null, null);
         }
-        var state = asked.Count > demands.Count ? resolved.Owners[^1] : null;
-        var (route, error) = OwnerRoute.Choose([.. resolved.Owners.Take(demands.Count)], state?.Owner?.AccountId ?? resolved.ScopeAccountId);
+        var state = states.Length > 0 ? resolved.Owners[demands.Count] : null;
+        var encrypted = resolved.Owners.Skip(demands.Count + states.Length).FirstOrDefault(owner => owner.Owner is not null)?.Owner;
+        var (route, error) = OwnerRoute.Choose([.. resolved.Owners.Take(demands.Count)], encrypted?.AccountId ?? state?.Owner?.AccountId ?? resolved.ScopeAccountId);
         if (route is null)
         {
             telemetry.CountResolution(turn, "none", "foreign");
             return (null, error);
         }
+        if (route.Unknown is { } unknown && continuity.Value.UnknownIds == UnknownIds.Refuse)
+        {
+            // It may be anybody's. Where there is nobody else, the account is asked.
+            var open = await accounts.ListOpenAsync(turn.Caller.KeyId, cancellationToken);
+            if (open?.SoleKey != true)
+            {
+                telemetry.CountResolution(turn, "none", open is null ? "fail_closed" : "unknown");
+                return (null, open is null ? null : OwnerRoute.NotFound(unknown));
+            }
+        }
         turn.TurnStateSession = state?.Owner?.Session;
         turn.TurnStateDomain = state is { Outcome: OwnerOutcome.Foreign } ? ForeignDomain : state?.Owner?.Domain;
-        turn.EncryptedIn = turn.Request.HasEncryptedContent ? route.Domain ?? turn.TurnStateDomain ?? resolved.ScopeDomain : null;
+        turn.EncryptedIn = turn.Request.HasEncryptedContent ? route.Domain ?? encrypted?.Domain ?? turn.TurnStateDomain ?? resolved.ScopeDomain : null;
+        route = route with { IsGuess = route.IsGuess || (turn.Request.HasEncryptedContent && route.Domain is null && encrypted is null) };
         if (route.Domain is null && turn.EncryptedIn is { } readable && !MayDropReasoning(turn))
         {
             route = route with { Domain = readable, OnlyEncrypted = true };
@@ -128,9 +141,21 @@ internal sealed partial class TurnAdmission(
         // An id that lives on a socket is of no use on the domain's other accounts.
         OnlyAccountId: turn.Route.Anchor == Anchor.Local ? turn.Route.PreferredAccountId : null, MovesFrom: turn.Account?.Id, NeedsModel: true);
 
-    private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, TurnDeadline deadline)
+    private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, bool waitsForLimits, TurnDeadline deadline)
     {
-        var response = await AskAsync(turn, request with { WaitMs = Math.Min(request.WaitMs, (int)deadline.TimeLeft.TotalMilliseconds) }, deadline.Token);
+        var (began, bound) = (time.GetTimestamp(), TimeSpan.FromMilliseconds(request.WaitMs));
+        AdmissionResponse? response;
+        while (true)
+        {
+            var left = bound - time.GetElapsedTime(began);
+            left = left < TimeSpan.Zero ? TimeSpan.Zero : left < deadline.TimeLeft ? left : deadline.TimeLeft;
+            response = await AskAsync(turn, request with { WaitMs = (int)left.TotalMilliseconds }, deadline.Token);
+            if (!waitsForLimits || Refusals.WaitOf(response?.Refusal, left, time.GetUtcNow()) is not { } wait)
+            {
+                break;
+            }
+            await Task.Delay(wait, time, deadline.Token);
+        }
         if (response?.Account is not { } account)
         {
             return new RecoverySignal(SignalKind.Refused, Refusal: response?.Refusal);

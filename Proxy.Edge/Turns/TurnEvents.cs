@@ -25,6 +25,10 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         {
             Minted(turn, ResponseFactsReader.Read(json));
         }
+        else if (head.Kind == EventKind.Item)
+        {
+            turn.Observe(OutputIds.OfEvent(json));
+        }
         else if (head.Kind == EventKind.Metadata)
         {
             turn.GivenTurnState = EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)) ?? turn.GivenTurnState;
@@ -51,6 +55,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     public async Task<bool> EndAsync(Turn turn, EventHead head, ResponseFacts facts)
     {
         Minted(turn, facts);
+        Completed(turn, StatusOf(head.Kind, facts));
         var completed = facts.Id is { } id && StatusOf(head.Kind, facts) is TurnStatus.Success or TurnStatus.Incomplete
             ? publications.CompleteAsync(turn, id, _publicationWait)
             : Task.FromResult(true);
@@ -59,6 +64,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
             return false;
         }
         turn.Observe(head, time.GetTimestamp());
+        marks.NoteServed(turn);
         journal.End(turn, StatusOf(head.Kind, facts), StatusCodes.Status200OK);
         return true;
     }
@@ -68,9 +74,24 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     {
         turn.Observe(default(EventHead), time.GetTimestamp());
         Minted(turn, httpStatus < 300 ? facts : facts with { Id = null });
+        Completed(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts));
         marks.Note(turn, facts.Error);
+        if (httpStatus < 300)
+        {
+            marks.NoteServed(turn);
+        }
         await publications.WaitAsync(turn, _publicationWait);
         journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
+    }
+
+    /// <summary>To be awaited with an answer in hand that names files which upstream has made for its caller.</summary>
+    public async Task RevealAsync(Turn turn, IReadOnlyList<OwnedId> files)
+    {
+        var owner = new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, Stored: true, null);
+        foreach (var file in files)
+        {
+            await publications.PublishAsync(file, owner, _publicationWait);
+        }
     }
 
     /// <summary>Ends a turn by upstream's own error, which the client gets as it came.</summary>
@@ -109,7 +130,31 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
         turn.Observe(facts);
         if (facts.Id is { } id && turn.PublishedId != id)
         {
-            (turn.PublishedId, turn.Publication) = (id, publications.Begin(turn, id));
+            turn.Publish(id, publications.Begin(turn, id));
+        }
+    }
+
+    // Items are whole at the end only, and of a response that failed nothing can be named.
+    private void Completed(Turn turn, string status)
+    {
+        if (status is not (TurnStatus.Success or TurnStatus.Incomplete) || turn.Account is not { } account)
+        {
+            return;
+        }
+        if (turn.PublishedId is { } id && turn.HasUnpublishedOutputs)
+        {
+            if (turn.Request.Store)
+            {
+                turn.Publish(id, publications.Begin(turn, id));
+            }
+            else
+            {
+                publications.PublishOutputs(turn, id);
+            }
+        }
+        foreach (var prompt in turn.Request.NamedIds.Where(named => named.Kind == OwnedKinds.Prompt))
+        {
+            publications.Publish(prompt, new OwnerRecord(turn.Caller.KeyId, account.Id, account.Domain, turn.Scope.SessionId, Stored: true, null));
         }
     }
 

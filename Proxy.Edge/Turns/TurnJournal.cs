@@ -105,8 +105,12 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
             usage?.Input, usage?.CachedInput, usage?.Output, usage?.Reasoning, usage?.Total, isEstimated,
             turn.FirstEventTimestamp is { } first ? time.GetElapsedTime(turn.AcceptedTimestamp, first).TotalMilliseconds : null,
             time.GetElapsedTime(turn.AcceptedTimestamp).TotalMilliseconds,
-            options.Value.Id, turn.Activity?.Id, turn.Continuity, turn.Session).Capped();
+            options.Value.Id, turn.Activity?.Id, turn.Continuity, turn.Session, ItemsOf(turn)).Capped();
     }
+
+    private static string? ItemsOf(Turn turn) => turn.Outputs.Any(output => output.Kind == OwnedKinds.Item)
+        ? string.Join(' ', turn.Outputs.Where(output => output.Kind == OwnedKinds.Item).Select(output => output.Id))
+        : null;
 
     private static (TokenUsage? Usage, bool IsEstimated) UsageOf(Turn turn, string status)
     {

@@ -101,9 +101,10 @@ internal sealed class AccountsHost : IAsyncDisposable
         return response.StatusCode;
     }
 
-    public async Task<HttpStatusCode> MarkAsync(string accountId, DateTimeOffset until)
+    public async Task<HttpStatusCode> MarkAsync(string accountId, DateTimeOffset until, string? model = null, bool onlyWebSockets = false)
     {
-        using var response = await Internal.PostAsJsonAsync(AccountsRoutes.Mark, new MarkRequest(accountId, until, "usage_limit_reached"), AccountsJson.Default.MarkRequest);
+        using var response = await Internal.PostAsJsonAsync(
+            AccountsRoutes.Mark, new MarkRequest(accountId, until, "usage_limit_reached", model, onlyWebSockets), AccountsJson.Default.MarkRequest);
         return response.StatusCode;
     }
 

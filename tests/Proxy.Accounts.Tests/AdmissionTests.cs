@@ -172,6 +172,60 @@ public sealed class AdmissionTests : StoresTest
     }
 
     [Fact]
+    public async Task A_mark_for_a_model_cools_that_model_for_all_replicas_at_once()
+    {
+        var seed = Seed(AccountJson("a", """ "priority":0 """) + "," + AccountJson("b", """ "priority":1 """));
+        await using var one = await AccountsHost.StartAsync(Stores, seed);
+        await using var other = await AccountsHost.StartAsync(Stores, seed);
+        var (id, until) = (await one.AccountIdAsync("a"), TimeProvider.System.GetUtcNow().AddMinutes(5));
+        Assert.Equal("a", (await other.AdmitAsync(model: "gpt-5.6")).Account!.Name);
+
+        Assert.Equal(HttpStatusCode.NoContent, await one.MarkAsync(id, until, "gpt-5.6"));
+        Assert.Equal(HttpStatusCode.NoContent, await one.MarkAsync(id, until.AddMinutes(-4), "gpt-5.6"));
+        Assert.Equal(HttpStatusCode.NoContent, await one.MarkAsync(id, until.AddMinutes(-6), "gpt-5.7"));
+        Assert.Equal(HttpStatusCode.BadRequest, await one.MarkAsync(id, until, new string('m', MarkRequest.LongestModel + 1)));
+
+        Assert.Equal("b", (await other.AdmitAsync(model: "gpt-5.6")).Account!.Name);
+        Assert.Equal("a", (await other.AdmitAsync(model: "gpt-5.7")).Account!.Name);
+        Assert.Equal("active", (await other.AccountAsync("a")).GetProperty("state").GetString());
+        Assert.Equal(until, (await other.AccountAsync("a")).GetProperty("coolingModels").GetProperty("gpt-5.6").GetDateTimeOffset(), TimeSpan.FromMilliseconds(1));
+
+        await one.AdminAsync(HttpMethod.Patch, "accounts/" + Guid.ParseExact(id, "N"), """{"cooling":false}""");
+        Assert.Equal("a", (await other.AdmitAsync(model: "gpt-5.6")).Account!.Name);
+    }
+
+    // Names of models are callers' to make up.
+    [Fact]
+    public async Task The_models_that_cool_down_on_an_account_are_bounded()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("a")));
+        var (id, until) = (await host.AccountIdAsync("a"), TimeProvider.System.GetUtcNow().AddMinutes(5));
+        for (var model = 0; model < 210; model++)
+        {
+            await host.MarkAsync(id, until, $"m-{model}");
+        }
+        Assert.Equal(200, (await host.AccountAsync("a")).GetProperty("coolingModels").EnumerateObject().Count());
+    }
+
+    [Fact]
+    public async Task An_account_that_refuses_WebSockets_is_known_to_all_replicas_at_once()
+    {
+        var seed = Seed(AccountJson("a", """ "webSockets":true """));
+        await using var one = await AccountsHost.StartAsync(Stores, seed);
+        await using var other = await AccountsHost.StartAsync(Stores, seed);
+        var id = await one.AccountIdAsync("a");
+        var sockets = new AdmissionRequest(Guid.CreateVersion7(), AdmissionPurpose.Request, AccountsRoutes.Anonymous, null, null, null, null, NeedsWebSockets: true, WaitMs: 0);
+        Assert.True((await other.AdmitAsync(sockets)).Account!.WebSockets);
+
+        Assert.Equal(HttpStatusCode.NoContent, await one.MarkAsync(id, TimeProvider.System.GetUtcNow().AddMinutes(5), onlyWebSockets: true));
+
+        Assert.Equal(RefusalReason.NoWebSockets, (await other.AdmitAsync(sockets)).Refusal!.Reason);
+        Assert.False((await other.AdmitAsync()).Account!.WebSockets);
+        await one.AdminAsync(HttpMethod.Patch, "accounts/" + Guid.ParseExact(id, "N"), """{"cooling":false}""");
+        Assert.True((await other.AdmitAsync(sockets)).Account!.WebSockets);
+    }
+
+    [Fact]
     public async Task A_demanded_domain_that_is_gone_is_told_apart()
     {
         await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("a") + "," + AccountJson("b")));

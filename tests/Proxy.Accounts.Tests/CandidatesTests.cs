@@ -71,6 +71,34 @@ public sealed class CandidatesTests
     }
 
     [Fact]
+    public void A_model_that_cools_down_leaves_the_account_to_the_others()
+    {
+        Account[] accounts = [Some.Account("a") with { CoolingModels = new Dictionary<string, DateTimeOffset> { ["gpt-5.6"] = Soon, ["o3"] = Some.Now } }, Some.Account("b")];
+        Assert.Equal("b", Choose(Some.Request() with { Model = "gpt-5.6" }, accounts));
+        Assert.Equal("a b", Choose(Some.Request() with { Model = "gpt-5.7" }, accounts));
+        Assert.Equal("a b", Choose(Some.Request() with { Model = "o3" }, accounts));
+        Assert.Equal("a b", Choose(Some.Request() with { Model = null }, accounts));
+
+        AdmissionRefusal Refused(params Account[] among) => Candidates.Choose(new AccountsSnapshot("0", among, []), Some.Request() with { Model = "gpt-5.6" }, Some.Now).Refusal!;
+        Assert.Equal(new AdmissionRefusal(RefusalReason.AllCooling, Soon, OfModel: true), Refused(accounts[0]));
+        Assert.Equal(new AdmissionRefusal(RefusalReason.AllCooling, Soon, OfModel: true), Refused(accounts[0], accounts[1] with { CoolingUntil = Later }));
+        // Of two cool-downs the later one counts.
+        Assert.Equal(new AdmissionRefusal(RefusalReason.AllCooling, Later), Refused(accounts[0] with { CoolingUntil = Later }));
+    }
+
+    [Fact]
+    public void An_account_that_refuses_WebSockets_is_used_over_HTTP_until_it_is_tried_again()
+    {
+        Account[] accounts = [Some.Account("a") with { WebSocketsRefusedUntil = Soon }, Some.Account("b")];
+        var sockets = Some.Request() with { NeedsWebSockets = true };
+        Assert.Equal("b", Choose(sockets, accounts));
+        Assert.Equal("a b", Choose(Some.Request(), accounts));
+        Assert.Equal("NoWebSockets", Choose(sockets, [accounts[0]]));
+        Assert.Equal("a", Choose(sockets, [accounts[0] with { WebSocketsRefusedUntil = Some.Now }]));
+        Assert.Equal((false, true), (accounts[0].Admit(30, Some.Now).WebSockets, accounts[0].Admit(30, Soon).WebSockets));
+    }
+
+    [Fact]
     public void When_all_cool_down_the_refusal_names_the_first_that_is_back()
     {
         Account[] accounts = [Some.Account("a") with { CoolingUntil = Later }, Some.Account("b") with { CoolingUntil = Soon }];

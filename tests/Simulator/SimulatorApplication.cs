@@ -46,6 +46,7 @@ internal static class SimulatorApplication
             new ResponsesEndpoints(simulation).Map(api);
             new ConversationEndpoints(simulation.Time).Map(api);
             new FileEndpoints(simulation.Time).Map(api);
+            new ResourceEndpoints(simulation.Time).Map(api);
             new OtherEndpoints(simulation.Time).Map(api);
             ModelEndpoints.Map(api);
         }

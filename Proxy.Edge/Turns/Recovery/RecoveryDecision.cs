@@ -23,6 +23,12 @@ internal enum RecoveryAction
     /// <summary>Sent once more, to another account of the domain if it has one; the one that failed is excluded.</summary>
     ReplayElsewhere,
 
+    /// <summary>Sent over plain HTTP, to the same account: the socket that the gateway has put it on will not do.</summary>
+    OverHttp,
+
+    /// <summary>Sent once more, to any account that has not had it: what it names or carries is at home there, if anywhere.</summary>
+    TryElsewhere,
+
     /// <summary>The account's credential is read anew; if it has changed, the turn is sent once more with it.</summary>
     RefreshCredential,
 
@@ -43,13 +49,15 @@ internal enum RecoveryAction
 internal sealed record RecoveryDecision(RecoveryAction Action, string Reason, ApiError? Tell = null, TimeSpan Wait = default)
 {
     /// <summary>True if the turn goes to upstream again.</summary>
-    public bool IsReplay => Action is RecoveryAction.ReplayHere or RecoveryAction.ReplayElsewhere or RecoveryAction.RefreshCredential or RecoveryAction.DropReasoning;
+    public bool IsReplay => Action is RecoveryAction.ReplayHere or RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere or RecoveryAction.RefreshCredential or RecoveryAction.DropReasoning;
 }
 
 /// <summary>What the operator has chosen.</summary>
 /// <param name="OwnerWait">For how long an owner that is away is worth coming back for.</param>
+/// <param name="LimitWait">For how long the gateway waits for a limit to be whole again, rather than tell the client.</param>
 internal sealed record RecoverySettings(
     NotFoundContract NotFoundContract = NotFoundContract.Auto,
     TimeSpan OwnerWait = default,
     ReplayAfterClose ReplayAfterClose = ReplayAfterClose.Precreated,
-    bool DropForeignReasoning = false);
+    bool DropForeignReasoning = false,
+    TimeSpan LimitWait = default);

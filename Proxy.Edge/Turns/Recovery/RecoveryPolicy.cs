@@ -29,7 +29,9 @@ internal static class RecoveryPolicy
         SignalKind.NoResponse when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayElsewhere, "no_response"),
         SignalKind.NoResponse => Answer("no_response", Errors.NoResponse),
         SignalKind.Unreachable => Unreachable(facts, signal.Error),
+        SignalKind.NoWebSocket => NoWebSocket(facts, signal.Error),
         SignalKind.NotWritten => NotWritten(facts, settings),
+        SignalKind.Broken when !facts.OverWebSocket => BrokenHttp(facts, signal is { IsUnanswered: true, CloseCode: null }, settings),
         SignalKind.Broken => Broken(facts, signal.CloseCode, settings),
         SignalKind.NotCreated => NotCreated(facts, settings),
         SignalKind.AnchorGone => DeadAnchor(facts, settings, "anchor_gone"),
@@ -73,22 +75,43 @@ internal static class RecoveryPolicy
                 { CanReplay: true } => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
                 _ => Answer(reason, Errors.UpstreamRefusedCredential),
             },
-            UpstreamErrorKind.Quota when facts.Phase < TurnPhase.Created && facts.Anchor == Anchor.Local => OwnerAway(facts, error.ResetAfter(now), settings, now),
-            UpstreamErrorKind.Quota when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
-            UpstreamErrorKind.Quota when facts is { Phase: < TurnPhase.Created, HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, error.ResetAfter(now), settings, now),
+            UpstreamErrorKind.Quota or UpstreamErrorKind.RateLimit when facts.Phase < TurnPhase.Created && facts.Anchor == Anchor.Local => OwnerAway(facts, error.ResetAfter(now), settings, now),
+            UpstreamErrorKind.Quota or UpstreamErrorKind.RateLimit when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
+            UpstreamErrorKind.Quota or UpstreamErrorKind.RateLimit when facts is { Phase: < TurnPhase.Created, HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, error.ResetAfter(now), settings, now),
             // After an error upstream lets go of an anchor that lives on the socket: sent once more, it would not be found.
             UpstreamErrorKind.Overload when facts is { Phase: < TurnPhase.Created, Anchor: Anchor.Local } =>
                 facts.IsNativeCodex ? DeadAnchor(facts, settings, reason) : new RecoveryDecision(RecoveryAction.Surface, reason),
-            UpstreamErrorKind.Overload when facts.CanReplay && (error.RetryAfter ?? OverloadPause) is var pause && pause <= LongestPause && pause < facts.TimeLeft =>
-                new RecoveryDecision(RecoveryAction.ReplayHere, reason, Wait: pause),
+            // Whoever is busy, another account may not be; what binds a turn to one keeps it there.
+            UpstreamErrorKind.Overload when facts is { CanReplay: true, HasDomain: false, IsFollowUp: false } => new RecoveryDecision(RecoveryAction.ReplayElsewhere, reason),
+            UpstreamErrorKind.Overload when WaitFor(facts, error, null, settings, now) is { } pause => new RecoveryDecision(RecoveryAction.ReplayHere, reason, Wait: pause),
             // Upstream lets go of the socket: for an anchor that lives on it that is the end.
             UpstreamErrorKind.ConnectionLimit when facts.Anchor == Anchor.Local => DeadAnchor(facts, settings, reason),
             UpstreamErrorKind.ConnectionLimit when facts.CanReplay => new RecoveryDecision(RecoveryAction.ReplayHere, reason),
+            // Rule 8a. Where it is at home was a guess.
+            UpstreamErrorKind.ForeignEncryption when facts.MayTryElsewhere && (facts.HasCompaction || !settings.DropForeignReasoning) => new RecoveryDecision(RecoveryAction.TryElsewhere, reason),
+            UpstreamErrorKind.Other when facts.MayTryElsewhere && error.SaysNotFound => new RecoveryDecision(RecoveryAction.TryElsewhere, "not_found"),
             UpstreamErrorKind.ForeignEncryption when facts.CanReplay && settings.DropForeignReasoning => new RecoveryDecision(RecoveryAction.DropReasoning, reason),
             // Rule 7: whatever else it is, is the client's to read.
             _ => new RecoveryDecision(RecoveryAction.Surface, reason),
         };
     }
+
+    // Rule 6a. Nobody else is there, and the account itself is back soon: how long to wait for it, or null where the client is to be told.
+    private static TimeSpan? WaitFor(in TurnFacts facts, UpstreamError error, DateTimeOffset? others, RecoverySettings settings, DateTimeOffset now)
+    {
+        var (wait, longest) = error.Kind switch
+        {
+            UpstreamErrorKind.Overload => (error.RetryAfter ?? OverloadPause, LongestPause),
+            UpstreamErrorKind.Quota or UpstreamErrorKind.RateLimit => (Earliest(others, error.ToldReset(now)) - now, settings.LimitWait),
+            _ => (null, default),
+        };
+        return facts.CanReplay && wait > TimeSpan.Zero && wait <= longest && wait < facts.TimeLeft ? wait : null;
+    }
+
+    private static RecoveryDecision NoWebSocket(in TurnFacts facts, UpstreamError? refusal) =>
+        facts is { MayGoOverHttp: true, Phase: < TurnPhase.Created } && facts.Anchor != Anchor.Local
+            ? new RecoveryDecision(RecoveryAction.OverHttp, "websocket_refused")
+            : Unreachable(facts, refusal);
 
     private static RecoveryDecision Unreachable(in TurnFacts facts, UpstreamError? error) =>
         facts.CanReplay
@@ -103,18 +126,24 @@ internal static class RecoveryPolicy
     // Rules 3, 4 and 5. Nobody knows whether upstream has begun to run it.
     private static RecoveryDecision Broken(in TurnFacts facts, int? closeCode, RecoverySettings settings)
     {
-        if (!facts.OverWebSocket)
-        {
-            return Answer("cut", facts.Phase < TurnPhase.Created ? Errors.UpstreamFailedAfterSend : Errors.StreamCut);
-        }
         // RFC 6455 section 7.4.1: of the frame upstream says that it is wrong, or too big. It would say so again.
         var isVerdict = closeCode is 1002 or 1003 or 1007 or 1008 or 1009;
+        if (closeCode == 1009 && facts is { MayGoOverHttp: true, CanReplay: true, Phase: < TurnPhase.Created, IsAlone: true })
+        {
+            // Bodies may be larger than frames.
+            return new RecoveryDecision(RecoveryAction.OverHttp, "frame_too_large");
+        }
         if (isVerdict && facts is { Phase: < TurnPhase.Created, IsAlone: true })
         {
             return Answer("frame_refused", closeCode == 1009 ? Errors.FrameTooLarge : Cut(facts, closeCode));
         }
         return !isVerdict && MayRunTwice(facts, settings) ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous") : Answer("cut", Cut(facts, closeCode));
     }
+
+    // SDKs would send it again themselves; once that is done, they are told not to.
+    private static RecoveryDecision BrokenHttp(in TurnFacts facts, bool isUnanswered, RecoverySettings settings) =>
+        isUnanswered && facts.Phase < TurnPhase.Created && MayRunTwice(facts, settings) ? new RecoveryDecision(RecoveryAction.ReplayHere, "ambiguous")
+        : Answer("cut", facts.Phase < TurnPhase.Created ? Errors.UpstreamFailedAfterSend : Errors.StreamCut);
 
     // Over HTTP clients send again by themselves what they are not told to keep: upstream may have run it.
     private static ApiError Cut(in TurnFacts facts, int? closeCode) =>
@@ -132,13 +161,24 @@ internal static class RecoveryPolicy
     private static RecoveryDecision Refused(in TurnFacts facts, RecoverySignal signal, RecoverySettings settings, DateTimeOffset now)
     {
         var (refusal, first) = (signal.Refusal, signal.First);
+        if (first is { Kind: SignalKind.Rejected, Error: { } rejection } && facts.IsGuess && (rejection.Kind == UpstreamErrorKind.ForeignEncryption || rejection.SaysNotFound))
+        {
+            // Nobody is left who could be asked.
+            return new RecoveryDecision(RecoveryAction.Surface, rejection.Reason);
+        }
+        if (first is { Kind: SignalKind.Rejected, Error: { } error }
+            && refusal?.Reason is RefusalReason.NoOther or RefusalReason.AllCooling or RefusalReason.OwnerCooling or RefusalReason.AtCapacity
+            && WaitFor(facts, error, refusal.Reason is RefusalReason.AllCooling or RefusalReason.OwnerCooling ? refusal.Until : null, settings, now) is { } wait)
+        {
+            return new RecoveryDecision(RecoveryAction.ReplayHere, error.Reason, Wait: wait);
+        }
         switch (refusal?.Reason)
         {
             case RefusalReason.OwnerGone:
                 return facts.OnlyEncrypted ? Answer("owner_gone", Errors.EncryptionGone) : Rebuild(facts, "owner_gone");
             case RefusalReason.OwnerCooling when facts.OnlyEncrypted:
             case RefusalReason.AllCooling:
-                return Answer("all_cooling", Errors.PoolExhausted(Earliest(refusal.Until, ResetOf(first, now)), now));
+                return Answer("all_cooling", Errors.Exhausted(Earliest(refusal.Until, ResetOf(first, now)), refusal.OfModel ? facts.Model : null, now));
             // The account that failed is not exhausted: it may serve the next time.
             case RefusalReason.OwnerCooling when first is not null && ResetOf(first, now) is null:
                 return Answer("owner_unavailable", Errors.OwnerUnavailable);
@@ -149,7 +189,7 @@ internal static class RecoveryPolicy
         {
             null => Answer(refusal is null ? "accounts_unavailable" : "refused", Refusals.Explain(refusal, facts.Model, now)),
             { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Authentication } => Answer(first.Error.Reason, Errors.UpstreamRefusedCredential),
-            { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.Quota } when facts is { HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, first.Error.ResetAfter(now), settings, now),
+            { Kind: SignalKind.Rejected, Error.IsLimit: true } when facts is { HasDomain: true, OnlyEncrypted: false } => OwnerAway(facts, first.Error.ResetAfter(now), settings, now),
             { Kind: SignalKind.Rejected, Error.Kind: UpstreamErrorKind.PreviousResponseNotFound } when facts.Anchor != Anchor.None => DeadAnchor(facts, settings, first.Error.Reason),
             { Kind: SignalKind.Rejected } => new RecoveryDecision(RecoveryAction.Surface, first.Error!.Reason),
             { Kind: SignalKind.NoResponse } => Answer("no_response", Errors.NoResponse),
@@ -158,7 +198,7 @@ internal static class RecoveryPolicy
     }
 
     private static DateTimeOffset? ResetOf(RecoverySignal? signal, DateTimeOffset now) =>
-        signal?.Error is { Kind: UpstreamErrorKind.Quota } error ? error.ToldReset(now) : null;
+        signal?.Error is { IsLimit: true } error ? error.ToldReset(now) : null;
 
     private static DateTimeOffset? Earliest(DateTimeOffset? one, DateTimeOffset? other) => one < other || other is null ? one : other;
 

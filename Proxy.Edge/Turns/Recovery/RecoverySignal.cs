@@ -15,6 +15,9 @@ internal enum SignalKind
     /// <summary>No connection came about; nothing was sent.</summary>
     Unreachable,
 
+    /// <summary>The account opens no WebSocket; nothing was sent.</summary>
+    NoWebSocket,
+
     /// <summary>The socket was found closed before the frame was handed to it.</summary>
     NotWritten,
 
@@ -71,7 +74,7 @@ internal enum SignalKind
 }
 
 /// <summary>Something that happened to a turn.</summary>
-/// <param name="Error">With <see cref="SignalKind.Rejected"/> and, where a handshake was refused, <see cref="SignalKind.Unreachable"/>.</param>
+/// <param name="Error">With <see cref="SignalKind.Rejected"/> and, where a handshake was refused, <see cref="SignalKind.Unreachable"/> and <see cref="SignalKind.NoWebSocket"/>.</param>
 /// <param name="CloseCode">With <see cref="SignalKind.Broken"/>; null for a connection that was cut.</param>
 /// <param name="Refusal">With <see cref="SignalKind.Refused"/>; null for an accounts service that does not answer.</param>
 /// <param name="First">With <see cref="SignalKind.Refused"/>: what the turn should have been sent once more for.</param>
@@ -81,6 +84,9 @@ internal sealed record RecoverySignal(
 {
     /// <summary>With <see cref="SignalKind.Rejected"/>: what a response that failed says besides.</summary>
     public ResponseFacts Facts { get; init; }
+
+    /// <summary>With <see cref="SignalKind.Broken"/> over plain HTTP: not a byte of an answer had come.</summary>
+    public bool IsUnanswered { get; init; }
 
     /// <summary>The event, frame or body as it came, for the client to read if nothing better is to be had.</summary>
     public ReadOnlyMemory<byte> Raw { get; init; }

@@ -46,7 +46,9 @@ internal enum TurnPhase
 /// <param name="RejectedBefore">This key was told within the last minutes that this anchor does not work.</param>
 /// <param name="TimeLeft">Until its deadline.</param>
 /// <param name="IsBackground">Upstream runs it whether or not anybody follows its events.</param>
+/// <param name="MayGoOverHttp">The client speaks HTTP, and the gateway has put the turn on a session's socket.</param>
 /// <param name="OnSession">The client speaks HTTP, and the socket is a session's; or one was on which its anchor lived.</param>
+/// <param name="IsGuess">It names or carries something that is at home in one domain only, and nobody knows which.</param>
 internal readonly record struct TurnFacts(
     bool OverWebSocket = false,
     bool IsNativeCodex = false,
@@ -64,8 +66,17 @@ internal readonly record struct TurnFacts(
     TimeSpan TimeLeft = default,
     string? Model = null,
     bool OnSession = false,
-    bool IsBackground = false)
+    bool IsBackground = false,
+    bool MayGoOverHttp = false,
+    bool IsGuess = false,
+    bool HasCompaction = false)
 {
+    // Nothing runs where it is not at home, so trying costs little; but a pool may have many homes.
+    private const int MostTries = 4;
+
+    /// <summary>True if it may be tried on yet another account: nobody knows where what it names or carries is at home, and no account has begun it.</summary>
+    public bool MayTryElsewhere => IsGuess && Replays < MostTries && TimeLeft > TimeSpan.Zero && Anchor is Anchor.None or Anchor.Unknown && Phase < TurnPhase.Created;
+
     /// <summary>True if running it twice would fork or double what it continues.</summary>
     public bool IsFollowUp => Anchor != Anchor.None || NamesConversation;
 

@@ -8,10 +8,11 @@ namespace Proxy.Edge.Turns.Recovery;
 /// <summary>Carries out what <see cref="RecoveryPolicy"/> decides, as far as it is the same on every surface.</summary>
 internal sealed partial class TurnRecovery(
     TurnAdmission admission, RejectedAnchors rejections, QuotaMarks marks, TurnTelemetry telemetry,
-    IOptions<ContinuityOptions> continuity, IOptions<RecoveryOptions> recovery, TimeProvider time, ILogger<TurnRecovery> logger)
+    IOptions<ContinuityOptions> continuity, IOptions<RecoveryOptions> recovery, IOptions<EdgeOptions> edge, TimeProvider time, ILogger<TurnRecovery> logger)
 {
     private readonly RecoverySettings _settings = new(
-        continuity.Value.NotFoundContract, TimeSpan.FromSeconds(continuity.Value.OwnerWait), recovery.Value.ReplayAfterClose, recovery.Value.DropForeignReasoning);
+        continuity.Value.NotFoundContract, TimeSpan.FromSeconds(continuity.Value.OwnerWait), recovery.Value.ReplayAfterClose, recovery.Value.DropForeignReasoning,
+        TimeSpan.FromSeconds(edge.Value.AdmissionWaitSeconds));
 
     /// <summary>
     /// What to tell the client of a signal; null when the turn is to be sent once more: then it holds a slot where it is to go, and has waited
@@ -27,6 +28,10 @@ internal sealed partial class TurnRecovery(
         {
             turn.WasRejected = true;
         }
+        else if (signal.Kind == SignalKind.NoWebSocket)
+        {
+            marks.NoteNoWebSockets(turn.Account!.Id);
+        }
         else if (deadline.Token.IsCancellationRequested)
         {
             // What breaks when a turn is stopped breaks in many ways; there is one reason for them all.
@@ -41,7 +46,13 @@ internal sealed partial class TurnRecovery(
             {
                 decision = Decide(facts with { CredentialRefreshed = true }, signal);
             }
-            if (decision.IsReplay)
+            if (decision.Action == RecoveryAction.OverHttp)
+            {
+                GoOverHttp(turn, decision, signal);
+                return null;
+            }
+            var first = signal;
+            while (decision.IsReplay)
             {
                 if (decision.Action == RecoveryAction.RefreshCredential || await ReadmitAsync(turn, decision, deadline) is not { } refused)
                 {
@@ -49,7 +60,9 @@ internal sealed partial class TurnRecovery(
                     telemetry.Replayed(turn, turn.ReplayTrigger!);
                     return null;
                 }
-                signal = refused with { First = signal };
+                signal = refused with { First = first };
+                // Where nobody else is there, the account itself may be worth waiting for; that, too, is tried once.
+                facts = decision.Action is RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere ? facts with { TimeLeft = deadline.TimeLeft } : facts with { Replays = facts.Replays + 1 };
                 decision = Decide(facts, signal);
             }
             if (decision.Action == RecoveryAction.Mask && await rejections.NoteAsync(turn.Caller.KeyId, turn.Request.PreviousResponseId!, deadline.Token))
@@ -86,12 +99,17 @@ internal sealed partial class TurnRecovery(
         // A foreign id is not the turn's.
         turn.Observe(turn.ResponseId is null ? signal.Facts : signal.Facts with { Id = null });
         marks.Note(turn, signal.Error);
+        if (signal.Error is { Kind: UpstreamErrorKind.Authentication } refused && turn.CredentialWasRenewed)
+        {
+            marks.NoteRefusedCredential(turn, refused.Reason, isRenewed: true);
+        }
     }
 
     private RecoveryDecision Decide(in TurnFacts facts, RecoverySignal signal) => RecoveryPolicy.Decide(facts, signal, _settings, time.GetUtcNow());
 
     private static TurnFacts FactsOf(Turn turn, RecoverySignal signal, TimeSpan timeLeft) => new(
-        OverWebSocket: turn.Surface is Surfaces.WebSocket or Surfaces.HttpSession,
+        OverWebSocket: turn.Surface == Surfaces.WebSocket || (turn.Surface == Surfaces.HttpSession && !turn.GoesOverHttp),
+        MayGoOverHttp: turn is { Surface: Surfaces.HttpSession, Claim: not null, GoesOverHttp: false },
         OnSession: turn.Session is not null,
         IsNativeCodex: turn.IsCodex,
         Anchor: turn.Route.Anchor,
@@ -105,7 +123,9 @@ internal sealed partial class TurnRecovery(
         IsAlone: signal.IsAlone,
         Replays: turn.Replays,
         TimeLeft: timeLeft,
-        Model: turn.Request.Model);
+        Model: turn.Request.Model,
+        IsGuess: turn.Route.IsGuess,
+        HasCompaction: turn.Request.HasCompaction);
 
     private async Task<bool> TryRefreshAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)
     {
@@ -116,9 +136,10 @@ internal sealed partial class TurnRecovery(
         }
         if (turn.Account.Token == refused)
         {
-            marks.NoteRefusedCredential(turn.Account.Id, decision.Reason);
+            marks.NoteRefusedCredential(turn, decision.Reason, isRenewed: false);
             return false;
         }
+        turn.CredentialWasRenewed = true;
         turn.Replay(decision.Reason, failedAccountId: null);
         return true;
     }
@@ -130,13 +151,30 @@ internal sealed partial class TurnRecovery(
             await Task.Delay(decision.Wait, time, deadline.Token);
         }
         turn.DropsReasoning |= decision.Action == RecoveryAction.DropReasoning;
-        var failed = decision.Action == RecoveryAction.ReplayElsewhere ? turn.Account?.Id : null;
+        if (decision.Action == RecoveryAction.TryElsewhere)
+        {
+            turn.Route = turn.Route.Elsewhere();
+            turn.EncryptedIn = null;
+        }
+        var failed = decision.Action is RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere ? turn.Account?.Id : null;
         if (await admission.ReadmitAsync(turn, failed, refreshesCredential: false, deadline) is { } refused)
         {
             return refused;
         }
         turn.Replay(decision.Reason, failed);
         return null;
+    }
+
+    // It holds the slot that it needs. What was refused before it was sent is not sent once more, but for the first time.
+    private void GoOverHttp(Turn turn, RecoveryDecision decision, RecoverySignal signal)
+    {
+        LogReplay(turn.Id, turn.Surface, decision.Reason);
+        if (signal.Kind == SignalKind.Broken)
+        {
+            turn.Replay(decision.Reason, failedAccountId: null);
+            telemetry.Replayed(turn, decision.Reason);
+        }
+        turn.GoOverHttp(decision.Reason);
     }
 
     private void Note(Turn turn, RecoveryDecision decision, RecoverySignal signal)

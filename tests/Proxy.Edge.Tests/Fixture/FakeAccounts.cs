@@ -16,7 +16,8 @@ internal sealed class FakeAccounts : FakeService
     private readonly ConcurrentDictionary<Guid, string> _slots = new();
 
     private readonly ConcurrentDictionary<Guid, bool> _abandoned = new();
-    private readonly ConcurrentDictionary<string, DateTimeOffset> _cooling = new();
+    private readonly ConcurrentDictionary<(string Account, string? Model), DateTimeOffset> _cooling = new();
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _withoutWebSockets = new();
 
     /// <summary>Replaced as a whole: requests read it while tests change it.</summary>
     public IReadOnlyList<AdmittedAccount> All { get; private set; } = [];
@@ -94,12 +95,16 @@ internal sealed class FakeAccounts : FakeService
         All = [.. All.Select(known => known.Id == $"acc-{token}" ? known with { Token = credential } : known)];
 
     /// <summary>Lets an account cool down.</summary>
-    public void Cool(string token, DateTimeOffset until) => _cooling[$"acc-{token}"] = until;
+    public void Cool(string token, DateTimeOffset until) => _cooling[($"acc-{token}", null)] = until;
+
+    /// <summary>Lets an account cool down for one model.</summary>
+    public void Cool(string token, string model, DateTimeOffset until) => _cooling[($"acc-{token}", model)] = until;
 
     /// <summary>The default admission.</summary>
     public AdmissionResponse Admit(AdmissionRequest request)
     {
-        var open = All;
+        var now = TimeProvider.System.GetUtcNow();
+        var open = All.Select(account => _withoutWebSockets.TryGetValue(account.Id, out var refused) && refused > now ? account with { WebSockets = false } : account).ToList();
         if (request.MovesFrom is null && _slots.TryGetValue(request.TurnId, out var held)
             && open.FirstOrDefault(account => account.Id == held) is { } holding && request.ExcludedAccountIds?.Contains(held) != true)
         {
@@ -118,11 +123,16 @@ internal sealed class FakeAccounts : FakeService
         {
             return Refuse(RefusalReason.NoOther);
         }
-        var now = TimeProvider.System.GetUtcNow();
-        var back = able.Select(account => _cooling.TryGetValue(account.Id, out var until) ? until : default).Min();
-        able.RemoveAll(account => _cooling.TryGetValue(account.Id, out var until) && until > now);
+        DateTimeOffset Back(AdmittedAccount account, string? model) => _cooling.TryGetValue((account.Id, model), out var until) ? until : default;
+        DateTimeOffset BackFor(AdmittedAccount account) => Back(account, null) > Back(account, request.Model) ? Back(account, null) : Back(account, request.Model);
+        var back = able.Min(BackFor);
+        var ofModel = able.Exists(account => Back(account, null) <= now);
+        if (request.Purpose == AdmissionPurpose.Turn)
+        {
+            able.RemoveAll(account => BackFor(account) > now);
+        }
         return able.Count == 0
-            ? Refuse(demands ? RefusalReason.OwnerCooling : RefusalReason.AllCooling, back)
+            ? new AdmissionResponse(null, new AdmissionRefusal(demands ? RefusalReason.OwnerCooling : RefusalReason.AllCooling, back, ofModel))
             : new AdmissionResponse(able.FirstOrDefault(account => account.Id == request.PreferredAccountId) ?? able[0], null);
     }
 
@@ -208,9 +218,13 @@ internal sealed class FakeAccounts : FakeService
         MapInternal(app, AccountsRoutes.Mark, AccountsJson.Default.MarkRequest, (context, request) =>
         {
             Marks.Enqueue(request);
-            if (MarksCool)
+            if (request.OnlyWebSockets)
             {
-                _cooling[request.AccountId] = request.Until;
+                _withoutWebSockets[request.AccountId] = request.Until;
+            }
+            else if (MarksCool)
+            {
+                _cooling[(request.AccountId, request.Model)] = request.Until;
             }
             context.Response.StatusCode = 204;
             return Task.CompletedTask;

@@ -86,7 +86,10 @@ internal sealed class FakeContinuity : FakeService
             context.Response.StatusCode = await OnPublish(request) is var status && status == 204 && request.Claim is { } claim && !Sessions.IsCurrent(claim) ? 412 : status;
             if (context.Response.StatusCode == 204)
             {
-                _owners.TryAdd(request.Id.Id, request.Owner);
+                foreach (var id in (OwnedId[])[request.Id, .. request.With ?? []])
+                {
+                    _owners.TryAdd(id.Id, request.Owner);
+                }
                 if (request.Scope is { } scope)
                 {
                     _scopes[$"{request.Owner.KeyId} {scope}"] = (request.Owner.AccountId, request.Owner.Domain);
@@ -136,7 +139,7 @@ internal sealed class FakeContinuity : FakeService
     }
 
     private ResolvedOwner Answer(OwnedId id, ResolveRequest request) => _owners.TryGetValue(id.Id, out var owner)
-        ? owner.KeyId == request.KeyId ? new(id, OwnerOutcome.Owner, owner, "redis") : new(id, OwnerOutcome.Foreign, null, "redis")
+        ? owner.KeyId == request.KeyId || OwnedKinds.IsShared(id.Kind) ? new(id, OwnerOutcome.Owner, owner, "redis") : new(id, OwnerOutcome.Foreign, null, "redis")
         : request.Session is { } session && Sessions.OwnerOf(session, request.KeyId, id) is { } latest ? new(id, OwnerOutcome.Owner, latest, "session")
         : new(id, OwnerOutcome.Unknown, null, null);
 }

@@ -289,7 +289,7 @@ public sealed class AnswerTests
         await Eventually.TrueAsync(() => !edge.Accounts.Marks.IsEmpty);
         var mark = Assert.Single(edge.Accounts.Marks);
         Assert.Equal(("acc-a", code), (mark.AccountId, mark.Reason));
-        Assert.InRange((mark.Until - before).TotalSeconds, 1, asStatus == true ? 10 : 35);
+        Assert.InRange((mark.Until - before).TotalSeconds, 1, asStatus == true ? 10 : 65);
     }
 
     [Theory]

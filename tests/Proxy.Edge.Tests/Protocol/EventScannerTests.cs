@@ -23,7 +23,7 @@ public sealed class EventScannerTests
     [InlineData("""{"type":"error","sequence_number":"4"}""", "Error", null, true)]
     [InlineData("""{"type":"response\u002ecompleted","sequence_number":4}""", "Completed", 4L, true)]
     [InlineData("""{"type":"response.function_call_arguments.delta","sequence_number":4}""", "Delta", 4L, false)]
-    [InlineData("""{"type":"response.output_item.done","item":{"type":"error"}}""", "Other", null, false)]
+    [InlineData("""{"type":"response.output_item.done","item":{"type":"error"}}""", "Item", null, false)]
     [InlineData("""{"type":"keepalive","sequence_number":12}""", "Other", 12L, false)]
     [InlineData("""{"type":["error"],"sequence_number":1e99}""", "Other", null, false)]
     [InlineData("""{"type":null}""", "Other", null, false)]
@@ -77,7 +77,7 @@ public sealed class EventScannerTests
     [InlineData("""{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""", "insufficient_quota")]
     [InlineData("""{"error":"text"}""", null)]
     [InlineData("""{"error":null}""", null)]
-    [InlineData("""{"error":{"code":429,"message":"m"}}""", null)]
+    [InlineData("""{"error":{"code":429,"message":"m"}}""", "429")]
     public void An_error_is_recognised_in_all_its_shapes(string json, string? code) => Assert.Equal(code, Facts(json).Error?.Code);
 
     [Fact]

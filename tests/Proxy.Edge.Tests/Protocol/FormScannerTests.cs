@@ -27,7 +27,7 @@ public sealed class FormScannerTests
     public void Files_that_are_named_are_demands()
     {
         var (request, _) = Scan("------b\nContent-Disposition: form-data; name=\"file_id\"\n\nfile-1\n------b\nContent-Disposition: form-data; name=\"file_ids[]\"\n\nfile-2\n------b--");
-        Assert.Equal(["file-1", "file-2"], request!.FileIds);
+        Assert.Equal(["file-1", "file-2"], request!.NamedIds.Select(named => named.Id));
     }
 
     // Of what two readers could read in two ways, upstream could read what was not checked.

@@ -24,7 +24,7 @@ public sealed class TurnRequestScannerTests
             (request.Type, request.Model, request.StreamId, request.PreviousResponseId, request.ConversationId, request.PromptCacheKey));
         Assert.Equal((true, false, true, true), (request.Stream, request.Store, request.Background, request.HasEncryptedContent));
         Assert.Equal(("ts", "s", "t"), (request.TurnState, request.SessionId, request.ThreadId));
-        Assert.Equal(["file-1", "file-2", "file-3"], request.FileIds);
+        Assert.Equal(["file-1", "file-2", "file-3"], request.NamedIds.Select(named => named.Id));
     }
 
     [Fact]
@@ -33,7 +33,7 @@ public sealed class TurnRequestScannerTests
         var request = Accepted("{}");
         Assert.Equal((false, true, false, false), (request.Stream, request.Store, request.Background, request.HasEncryptedContent));
         Assert.Null(request.Type ?? request.Model ?? request.StreamId ?? request.PreviousResponseId ?? request.ConversationId);
-        Assert.Empty(request.FileIds);
+        Assert.Empty(request.NamedIds.Select(named => named.Id));
     }
 
     [Theory]
@@ -61,7 +61,28 @@ public sealed class TurnRequestScannerTests
     [InlineData("""{"tools":[{"file_ids":[{"file_ids":["f"]},"g"]}]}""", "f,g")]
     [InlineData("""{"tools":[{"file_ids":"no"},{"file_ids":{"a":"no"}},["no"]]}""", "")]
     [InlineData("""{"input":[{"file_id":["no"]},{"file_id":null},{"file_id":""},{"text":"file_id"}]}""", "")]
-    public void Files_are_found_at_any_depth(string json, string ids) => Assert.Equal(ids, string.Join(',', Accepted(json).FileIds));
+    public void Files_are_found_at_any_depth(string json, string ids) => Assert.Equal(ids, string.Join(',', Accepted(json).NamedIds.Select(named => named.Id)));
+
+    [Theory]
+    [InlineData("""{"input":[{"type":"item_reference","id":"msg_1"}]}""", "item:msg_1")]
+    [InlineData("""{"input":[{"id":"msg_1","type":"item_reference"}]}""", "item:msg_1")]
+    [InlineData("""{"input":[{"id":"msg\u005f1"}]}""", "item:msg_1")]
+    [InlineData("""{"input":[{"id":"msg_1","role":"user","content":"said before"},{"type":"reasoning","id":"rs_1"}]}""", "")]
+    [InlineData("""{"tools":[{"type":"file_search","vector_store_ids":["vs_1","vs_2"]}]}""", "vector_store:vs_1,vector_store:vs_2")]
+    [InlineData("""{"tools":[{"type":"code_interpreter","container":"cntr_1"}]}""", "container:cntr_1")]
+    [InlineData("""{"tools":[{"type":"shell","environment":{"type":"container_reference","container_id":"cntr_1","skills":[{"type":"skill_reference","skill_id":"skill_1"}]}}]}""", "container:cntr_1,skill:skill_1")]
+    [InlineData("""{"prompt":{"id":"pmpt_1","variables":{"x":{"type":"input_file","file_id":"file-1"}}}}""", "file:file-1,prompt:pmpt_1")]
+    [InlineData("""{"input_file_id":"file-1","endpoint":"/v1/responses"}""", "file:file-1")]
+    [InlineData("""{"prompt":"a cat","metadata":{"container":"mine","file_id":"mine"},"tools":[{"type":"function","parameters":{"default":{"container":"x"}}}]}""", "")]
+    public void Whatever_one_account_only_knows_is_found(string json, string ids) =>
+        Assert.Equal(ids, string.Join(',', Accepted(json).NamedIds.Select(named => $"{named.Kind}:{named.Id}")));
+
+    [Fact]
+    public void Of_what_is_encrypted_the_latest_counts_first()
+    {
+        var request = Accepted("{\"input\":[" + string.Join(',', Enumerable.Range(0, 20).Select(number => $"{{\"encrypted_content\":\"gAAA{number}\"}}")) + "]}");
+        Assert.Equal(Enumerable.Range(12, 8).Reverse().Select(number => Fingerprint.Of(Encoding.UTF8.GetBytes($"gAAA{number}"))), request.Encrypted.Select(one => one.Id));
+    }
 
     [Theory]
     [InlineData("""{"input":[{"encrypted_content":"x"}]}""", true)]
@@ -96,7 +117,7 @@ public sealed class TurnRequestScannerTests
     public void The_same_file_again_and_again_is_too_many_in_the_end()
     {
         var most = string.Join(',', Enumerable.Repeat("\"file-1\"", 10_000));
-        Assert.Equal(["file-1"], Accepted($$"""{"tools":[{"file_ids":[{{most}}]}]}""").FileIds);
+        Assert.Equal(["file-1"], Accepted($$"""{"tools":[{"file_ids":[{{most}}]}]}""").NamedIds.Select(named => named.Id));
         Assert.Equal("input", Refused($$"""{"tools":[{"file_ids":[{{most}},"file-1"]}]}""").Param);
     }
 
@@ -133,8 +154,8 @@ public sealed class TurnRequestScannerTests
     public void More_files_than_can_be_checked_are_refused()
     {
         static string Files(int count) => "{\"input\":[" + string.Join(',', Enumerable.Range(0, count).Select(number => $"{{\"file_id\":\"f{number}\"}}")) + "]}";
-        Assert.Equal(500, Accepted(Files(500)).FileIds.Count);
-        Assert.Equal((400, "invalid_value", "input"), (Refused(Files(501)).Status, Refused(Files(501)).Code, Refused(Files(501)).Param));
+        Assert.Equal(2000, Accepted(Files(2000)).NamedIds.Count);
+        Assert.Equal((400, "invalid_value", "input"), (Refused(Files(2001)).Status, Refused(Files(2001)).Code, Refused(Files(2001)).Param));
         Assert.Equal("invalid_value", Refused($$"""{"input":[{"file_id":"{{new string('x', 513)}}"}]}""").Code);
     }
 

@@ -1,6 +1,5 @@
 using Proxy.Edge.Tests.Fixture;
 using Simulator.Scripts;
-using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
@@ -52,15 +51,10 @@ public sealed class AuthAndOverloadTests
         });
         using (var socket = await edge.ConnectAsync())
         {
-            var before = TimeProvider.System.GetUtcNow();
             var frame = Asking.Frame();
             Told.Completed(await socket.AskAsync(frame));
             Assert.Equal([frame], edge.FramesAt("a"));
             Assert.Equal([frame], edge.FramesAt("b"));
-            await Eventually.TrueAsync(() => edge.Accounts.Marks.Count == 1);
-            var mark = edge.Accounts.Marks.Single();
-            Assert.Equal("acc-a", mark.AccountId);
-            Assert.InRange((mark.Until - before).TotalSeconds, 30, 150);
             Assert.Equal(["acc-a"], edge.Accounts.AskedForTurns.Last().ExcludedAccountIds);
             await socket.StillWorksAsync();
         }
@@ -154,7 +148,7 @@ public sealed class AuthAndOverloadTests
 
     [Theory]
     [MemberData(nameof(Overloads))]
-    public async Task A_busy_upstream_is_asked_once_more_on_the_same_account(string shape, int status, string? code, string message)
+    public async Task A_busy_account_is_left_for_another(string shape, int status, string? code, string message)
     {
         await using var edge = await RunningEdge.StartAsync(edge =>
         {
@@ -165,8 +159,38 @@ public sealed class AuthAndOverloadTests
         {
             var frame = Asking.Frame();
             Told.Completed(await socket.AskAsync(frame));
+            Assert.Equal([frame], edge.FramesAt("a"));
+            Assert.Equal([frame], edge.FramesAt("b"));
+            await socket.StillWorksAsync();
+        }
+        await edge.NothingIsLeftAsync(turns: 2, "a", "b");
+        Assert.Empty(edge.Accounts.Marks);
+        Assert.Single(edge.Continuity.Rows, row => row.Continuity?.Contains("replays=1", StringComparison.Ordinal) == true);
+    }
+
+    // What binds a turn to its account keeps it there, and so does it that there is no other.
+    [Theory]
+    [InlineData("alone")]
+    [InlineData("anchor")]
+    [InlineData("file")]
+    public async Task A_busy_account_that_cannot_be_left_is_asked_once_more(string why)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            if (why != "alone")
+            {
+                edge.Add("b", domain: "dom-a");
+            }
+            edge.Continuity.Own("wanted-id", "a");
+            edge.Sim.Script(rule => rule.Once().Answer(answer => answer with { Unchecked = true }).Rejects("error", 503, "server_is_overloaded"));
+            edge.Sim.Script(rule => rule.Answer(answer => answer with { Unchecked = true }));
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            var frame = why == "anchor" ? Asking.Frame(anchor: "wanted-id")
+                : Asking.Frame(more: why == "file" ? ",\"tools\":[{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\",\"file_ids\":[\"wanted-id\"]}}]" : "");
+            Told.Completed(await socket.AskAsync(frame));
             Assert.Equal([frame, frame], edge.FramesAt("a"));
-            Assert.Empty(edge.FramesAt("b"));
             await socket.StillWorksAsync();
         }
         await edge.NothingIsLeftAsync(turns: 2, "a", "b");

@@ -198,26 +198,64 @@ public sealed class HttpRecoveryTests
         await edge.NothingIsLeftAsync(turns: 1);
     }
 
-    // Rule 4: an SDK that sends the same again by itself may run the turn twice. FM #1712: an end without an answer is no answer.
+    // Rule 4: SDKs would send it again by themselves. It may have run: so once, and counted.
     [Theory]
-    [InlineData("cut", "start", true)]
-    [InlineData("cut", "start", false)]
-    [InlineData("cut", "headers", true)]
-    [InlineData("eof", "start", true)]
-    [InlineData("eof", "start", false)]
-    public async Task What_may_have_run_is_not_repeated_by_anybody(string how, string after, bool stream)
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_connection_that_dies_before_any_byte_of_the_answer_is_tried_once_more(bool stream)
     {
         await using var edge = await RunningEdge.StartAsync(edge =>
         {
             edge.Add("b");
-            edge.Sim.Script(rule => rule.Breaks(how, Position.Parse(after)));
+            edge.Sim.Script(rule => rule.Once().Cuts());
         });
+        using var response = await edge.PostAsync(Asking.HttpBody(Asking.Frame(), stream));
+        Assert.Equal(200, (int)response.StatusCode);
+        Assert.Contains("You said: hello.", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await edge.NothingIsLeftAsync(turns: 1, "a", "b");
+        Assert.Equal((2, 0), (edge.Sim.Account("a").Turns, edge.Sim.Account("b").Turns));
+        Assert.Equal("owner=none; replays=1; reason=ambiguous", (await edge.RowAsync()).Continuity);
+        Assert.Equal(1, edge.Counters.Of("continuity.replay", ("trigger", "ambiguous")));
+        Assert.Empty(edge.Accounts.Marks);
+    }
+
+    // Then clients are told not to. FM #1712: an end without an answer is no answer.
+    [Theory]
+    [InlineData("cut", "start", true, "", "Recovery:ReplayAfterClose=precreated")]
+    [InlineData("cut", "start", false, "", "Recovery:ReplayAfterClose=precreated")]
+    [InlineData("eof", "start", true, "once", "Recovery:ReplayAfterClose=precreated")]
+    [InlineData("eof", "start", false, "once", "Recovery:ReplayAfterClose=precreated")]
+    [InlineData("cut", "start", true, "once", "Recovery:ReplayAfterClose=unsent")]
+    public async Task What_may_have_run_is_repeated_by_nobody_else(string how, string after, bool stream, string times, string setting)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("b");
+            edge.Sim.Script(rule => (times == "once" ? rule.Once() : rule).Breaks(how, Position.Parse(after)));
+        }, setting);
         using var response = await edge.PostAsync(Asking.HttpBody(Asking.Frame(), stream));
         Assert.Equal((502, "stream_incomplete"), ((int)response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!.Code()));
         Assert.Equal("false", Assert.Single(response.Headers.GetValues("x-should-retry")));
         await edge.NothingIsLeftAsync(turns: 1, "a", "b");
-        Assert.Equal((1, 0), (edge.Sim.Account("a").Turns, edge.Sim.Account("b").Turns));
+        Assert.Equal((times == "once" ? 1 : 2, 0), (edge.Sim.Account("a").Turns, edge.Sim.Account("b").Turns));
         Assert.Empty(edge.Accounts.Marks);
+    }
+
+    // A second run would be a second follow-up.
+    [Theory]
+    [InlineData("anchor")]
+    [InlineData("conversation")]
+    public async Task A_follow_up_that_may_have_run_is_not_repeated(string demand)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Continuity.Own("wanted-id", "a");
+            edge.Sim.Script(rule => rule.Cuts());
+        });
+        var frame = demand == "anchor" ? Asking.Frame(anchor: "wanted-id") : Asking.Frame(more: ",\"conversation\":\"wanted-id\"");
+        using var response = await edge.PostAsync(Asking.HttpBody(frame));
+        Assert.Equal((502, "false"), ((int)response.StatusCode, Assert.Single(response.Headers.GetValues("x-should-retry"))));
+        Assert.Equal(1, edge.Sim.Account("a").Turns);
     }
 
     // Nothing was sent: another account may have it.
@@ -283,7 +321,7 @@ public sealed class HttpRecoveryTests
     [InlineData("status", 503, "slow_down", false)]
     [InlineData("failed", 200, "server_is_overloaded", true)]
     [InlineData("error", 200, "overloaded_error", true)]
-    public async Task A_busy_upstream_is_asked_once_more(string shape, int status, string code, bool stream)
+    public async Task A_busy_account_is_left_for_another(string shape, int status, string code, bool stream)
     {
         await using var edge = await RunningEdge.StartAsync(edge =>
         {
@@ -294,7 +332,7 @@ public sealed class HttpRecoveryTests
         Assert.Equal(200, told);
         Assert.Contains("You said: hello.", body, StringComparison.Ordinal);
         Assert.DoesNotContain(code, body, StringComparison.Ordinal);
-        Assert.Equal((2, 0), (edge.BodiesAt("a").Count, edge.BodiesAt("b").Count));
+        Assert.Equal((1, 1), (edge.BodiesAt("a").Count, edge.BodiesAt("b").Count));
         await edge.NothingIsLeftAsync(turns: 1, "a", "b");
         Assert.Empty(edge.Accounts.Marks);
     }

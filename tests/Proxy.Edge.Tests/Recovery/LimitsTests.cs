@@ -253,6 +253,7 @@ public sealed class LimitsTests
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Stalls().Refuses(422, "odd", "late")), Patient);
         using var response = await edge.PostAsync(RunningEdge.Body());
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
         edge.Sim.Release();
         var events = Sse.Read(await response.Content.ReadAsStringAsync());
         Assert.Equal(200, (int)response.StatusCode);

@@ -34,13 +34,15 @@ public sealed class PublicationTests
         {
             using var socket = await edge.ConnectAsync();
             last = (await socket.AskAsync(Asking.Frame()))[^1].ToJsonString();
-            Assert.Single(edge.Continuity.Published);
+            Assert.NotEmpty(edge.Continuity.Published);
         }
         else
         {
             last = (await edge.AskAsync(Asking.HttpBody(Asking.Frame(), surface == "stream"))).Body;
-            Assert.Single(edge.Continuity.Published);
+            Assert.NotEmpty(edge.Continuity.Published);
         }
+        // Once more with its items, where it had any.
+        Assert.Single(edge.Continuity.Published.Select(publication => publication.Id).Distinct());
         Assert.Contains(end == "completed" ? "\"completed\"" : "response.failed", last, StringComparison.Ordinal);
         await edge.NothingIsLeftAsync(turns: 1);
     }

@@ -16,12 +16,12 @@ public sealed class OwnerRouteTests
         Assert.Equal(new OwnerRoute("dom-a", "acc-a", "redis", "trace-a", Anchor.Stored), Chosen("acc-scope", Owned("resp_1", "a", "redis")));
 
     [Fact]
-    public void Of_an_unknown_id_upstream_knows_best() =>
-        Assert.Equal(new OwnerRoute(null, "acc-scope", "unknown", null, Anchor.Unknown), Chosen("acc-scope", Unknown("resp_1")));
+    public void An_unknown_id_demands_nothing_and_is_told_of() =>
+        Assert.Equal(new OwnerRoute(null, "acc-scope", "unknown", null, Anchor.Unknown, Unknown: new OwnedId(OwnedKinds.Response, "resp_1")), Chosen("acc-scope", Unknown("resp_1")));
 
     [Fact]
-    public void The_first_known_owner_decides_and_unknown_ids_beside_it_change_nothing() =>
-        Assert.Equal(new OwnerRoute("dom-a", "acc-a", "postgres", "trace-a", Anchor.Unknown), Chosen(null, Unknown("resp_1"), Owned("file-1", "a", "postgres"), Unknown("file-2"), Owned("file-3", "a", "redis")));
+    public void The_first_known_owner_decides_where_unknown_ids_beside_it_go() =>
+        Assert.Equal(new OwnerRoute("dom-a", "acc-a", "postgres", "trace-a", Anchor.Unknown, Unknown: new OwnedId(OwnedKinds.Response, "resp_1")), Chosen(null, Unknown("resp_1"), Owned("file-1", "a", "postgres"), Unknown("file-2"), Owned("file-3", "a", "redis")));
 
     [Theory]
     [InlineData(OwnedKinds.Response, 400, "previous_response_not_found")]
@@ -46,9 +46,9 @@ public sealed class OwnerRouteTests
     [Fact]
     public void Demands_are_anchor_conversation_and_files_in_that_order()
     {
-        var request = new TurnRequest { FileIds = ["f1", "f2"], ConversationId = "conv_1", PreviousResponseId = "resp_1" };
+        var request = new TurnRequest { NamedIds = [new OwnedId(OwnedKinds.File, "f1"), new OwnedId(OwnedKinds.File, "f2")], ConversationId = "conv_1", PreviousResponseId = "resp_1" };
         Assert.Equal(["resp_1", "conv_1", "f1", "f2"], OwnerRoute.DemandsOf(request).Select(id => id.Id));
-        Assert.Empty(OwnerRoute.DemandsOf(new TurnRequest { HasEncryptedContent = true, PromptCacheKey = "k" }));
+        Assert.Empty(OwnerRoute.DemandsOf(new TurnRequest { Encrypted = [new OwnedId(OwnedKinds.Encrypted, "enc_1")], PromptCacheKey = "k" }));
     }
 
     private static OwnerRoute Chosen(string? scopeAccountId, params ResolvedOwner[] owners)

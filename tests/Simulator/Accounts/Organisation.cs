@@ -18,4 +18,10 @@ public sealed class Organisation(string name)
     internal Shelf<Conversation> Conversations { get; } = new(10_000);
 
     internal Shelf<StoredFile> Files { get; } = new(1_000);
+
+    /// <summary>Vector stores, containers and the like.</summary>
+    internal Shelf<StoredObject> Objects { get; } = new(1_000);
+
+    /// <summary>Output items of stored responses, which a request may name.</summary>
+    internal Shelf<string> Items { get; } = new(20_000);
 }

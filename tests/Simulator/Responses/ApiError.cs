@@ -14,6 +14,11 @@ internal sealed record ApiError(int Status, string? Code, string Message, string
 
     public static ApiError FileNotFound(string id) => new(404, null, $"No such File object: {id}", "id");
 
+    public static ApiError ObjectNotFound(string type, string id) =>
+        new(404, null, $"{char.ToUpperInvariant(type[0])}{type[1..].Replace('_', ' ').Replace('.', ' ')} with id '{id}' not found.");
+
+    public static ApiError ItemNotFound(string id) => new(404, null, $"Item with id '{id}' not found.", "input");
+
     public static ApiError Invalid(string message, string? param = null, string? code = null) => new(400, code, message, param);
 
     public void WriteObject(Utf8JsonWriter json)

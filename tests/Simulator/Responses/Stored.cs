@@ -63,6 +63,9 @@ internal sealed class Conversation(string id, long createdAt)
     }
 }
 
+/// <summary>Anything else that an organisation keeps, as its <c>object</c> calls it.</summary>
+internal sealed record StoredObject(string Id, string Type, System.Text.Json.Nodes.JsonObject Json);
+
 /// <summary>An uploaded file.</summary>
 internal sealed record StoredFile(string Id, string Name, string Purpose, byte[] Content, long CreatedAt);
 

@@ -89,6 +89,13 @@ internal sealed class Turn
     public void Keep(byte[] response)
     {
         Kept?.Invoke(this);
+        if (Request.Store)
+        {
+            foreach (var item in Output)
+            {
+                Account.Organisation.Items.Put(item.Id, item.Id);
+            }
+        }
         if (Account.Organisation.Responses.TryGet(Id, out var known))
         {
             known.Json = response;

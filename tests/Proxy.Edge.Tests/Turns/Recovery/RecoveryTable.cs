@@ -32,6 +32,7 @@ internal static class RecoveryTable
         ("created, stored", Stored with { Phase = TurnPhase.Created }),
         ("background created", Socket with { OverWebSocket = false, IsBackground = true, Phase = TurnPhase.Created }),
         ("HTTP new", Socket with { OverWebSocket = false }),
+        ("session, new", Socket with { OnSession = true, MayGoOverHttp = true }),
         ("HTTP stored", Stored with { OverWebSocket = false }),
     ];
 
@@ -41,16 +42,21 @@ internal static class RecoveryTable
         ("not found, told before", Rejected("previous_response_not_found", 400)),
         ("quota, back in 30 s", Rejected("usage_limit_reached", 429, 30)),
         ("quota, back in an hour", Rejected("usage_limit_reached", 429, 3600)),
+        ("rate limit of a model", Rejected("rate_limit_exceeded", 429, 30)),
+        ("larger than any limit", new RecoverySignal(SignalKind.Rejected, UpstreamError.Of(429, "rate_limit_exceeded", "tokens", "Request too large for m.", null))),
         ("overload", Rejected("server_is_overloaded", 503)),
         ("overload, wait a minute", Rejected("server_is_overloaded", 503, 60)),
+        ("overload, and no other account", Refused(RefusalReason.NoOther) with { First = Rejected("server_is_overloaded", 503) }),
         ("credential refused", Rejected("invalid_api_key", 401)),
         ("credential refused, read anew", Rejected("invalid_api_key", 401)),
         ("connection limit (60 minutes)", Rejected("websocket_connection_limit_reached", 400)),
         ("any other error", Rejected("context_length_exceeded", 400)),
         ("an answer that is no response", new RecoverySignal(SignalKind.NoResponse)),
         ("unreachable", new RecoverySignal(SignalKind.Unreachable)),
+        ("no WebSocket (426)", new RecoverySignal(SignalKind.NoWebSocket)),
         ("socket closed before the frame", new RecoverySignal(SignalKind.NotWritten)),
         ("cut, or closed 1000, 1001, 1011, ...", new RecoverySignal(SignalKind.Broken)),
+        ("HTTP: cut before any byte of the answer", new RecoverySignal(SignalKind.Broken) { IsUnanswered = true }),
         ("closed 1002, 1003, 1007, 1008", new RecoverySignal(SignalKind.Broken, CloseCode: 1008)),
         ("closed 1009", new RecoverySignal(SignalKind.Broken, CloseCode: 1009)),
         ("no response.created in time", new RecoverySignal(SignalKind.NotCreated)),
@@ -66,6 +72,7 @@ internal static class RecoveryTable
         ("owner is gone", Refused(RefusalReason.OwnerGone)),
         ("all accounts cool down", Refused(RefusalReason.AllCooling, 3600)),
         ("quota, and no other account", Refused(RefusalReason.NoOther) with { First = Rejected("usage_limit_reached", 429, 3600) }),
+        ("limit for 20 s, and no other account", Refused(RefusalReason.NoOther) with { First = Rejected("rate_limit_exceeded", 429, 20) }),
         ("owner could not be looked up", new RecoverySignal(SignalKind.LookupFailed)),
         ("the edge stops", new RecoverySignal(SignalKind.Draining)),
         ("the key ends", new RecoverySignal(SignalKind.KeyEnded)),
@@ -75,7 +82,7 @@ internal static class RecoveryTable
     /// <summary>The table in Markdown, with the default settings.</summary>
     public static string Write()
     {
-        var settings = new RecoverySettings(OwnerWait: TimeSpan.FromSeconds(60));
+        var settings = new RecoverySettings(OwnerWait: TimeSpan.FromSeconds(60), LimitWait: TimeSpan.FromSeconds(30));
         var text = new StringBuilder();
         text.Append("| what happens |").AppendJoin("|", Situations.Select(situation => $" {situation.Name} ")).Append("|\n|---|").AppendJoin("|", Situations.Select(_ => "---")).Append("|\n");
         foreach (var (name, signal) in Signals)
@@ -101,6 +108,7 @@ internal static class RecoveryTable
             RecoveryAction.ReplayHere when decision.Wait > TimeSpan.Zero => "wait, again",
             RecoveryAction.ReplayHere => "again",
             RecoveryAction.ReplayElsewhere => "again elsewhere",
+            RecoveryAction.OverHttp => "over HTTP",
             RecoveryAction.RefreshCredential => "again, new credential",
             RecoveryAction.DropReasoning => "again, without reasoning",
             RecoveryAction.RunsOn => "runs on",
