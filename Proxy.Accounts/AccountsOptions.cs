@@ -20,6 +20,9 @@ internal sealed class AccountsOptions
     [Range(3, 600)]
     public int LeaseSeconds { get; set; } = 15;
 
+    /// <summary>Accounts may have link-local addresses, and those of clouds' metadata services. Default false.</summary>
+    public bool AllowLinkLocalUpstreams { get; set; }
+
     /// <summary>Turns that may wait for a slot at once in this instance; one more is refused. Default 1024.</summary>
     [Range(0, 100_000)]
     public int MaxWaitingTurns { get; set; } = 1024;

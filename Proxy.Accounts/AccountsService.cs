@@ -39,6 +39,7 @@ internal static class AccountsService
             // Read when first needed: what a hosted service is made of is made before the options are validated, all of them together.
             .AddSingleton(provider => new Lazy<EncryptionKeys>(() => EncryptionKeys.Parse(provider.GetRequiredService<IOptions<AccountsOptions>>().Value.EncryptionKeys)))
             .AddSingleton<CredentialVault>()
+            .AddSingleton<OwnTokens>()
             .AddSingleton<AccountStore>()
             .AddSingleton<ApiKeyStore>()
             .AddSingleton<AccountDirectory>()
@@ -54,10 +55,7 @@ internal static class AccountsService
     public static WebApplication MapAccounts(this WebApplication app)
     {
         app.UseInternalToken();
-        // Read with the first request: by then the options have been validated, all of them together.
-        var adminToken = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token));
-        app.UseGuard("/admin", context => context.Request.Path == AdminDocument || adminToken.Value.Matches(BearerOf(context.Request)),
-            new ApiError(StatusCodes.Status401Unauthorized, "invalid_admin_token", "The admin API needs the admin token as a bearer token.", ApiError.Authentication));
+        app.UseAdminToken(open: AdminDocument);
         app.MapServiceHealth();
         app.MapAdmissions();
         app.MapSettling();
@@ -65,9 +63,6 @@ internal static class AccountsService
         app.MapOpenApi(AdminDocument);
         return app;
     }
-
-    private static string? BearerOf(HttpRequest request) =>
-        request.Headers.Authorization.ToString() is var header && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim() : null;
 
     private static bool IsParsable(AccountsOptions options)
     {

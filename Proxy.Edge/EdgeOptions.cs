@@ -21,7 +21,14 @@ internal sealed class EdgeOptions : IValidatableObject
     [Required, StringLength(64, MinimumLength = 1)]
     public string Id { get; set; } = "edge";
 
-    /// <summary>Where the other edges reach this one. Without it they cannot bring it the turns of its sessions. Default: none.</summary>
+    /// <summary>The port on which other edges and operators reach this one, never a client; 0: none. Default 0.</summary>
+    [Range(0, ushort.MaxValue)]
+    public int InternalPort { get; set; }
+
+    /// <summary>Serves the admin API on the public port to everybody who has the token, and not only to callers on this machine. Default false.</summary>
+    public bool AdminFromAnywhere { get; set; }
+
+    /// <summary>Where the other edges reach this one: its internal port. Without it they cannot bring it the turns of its sessions. Default: none.</summary>
     [StringLength(256)]
     public string AdvertisedAddress { get; set; } = "";
 
@@ -102,6 +109,10 @@ internal sealed class EdgeOptions : IValidatableObject
         if (AdvertisedAddress.Length > 0 && !(Uri.TryCreate(AdvertisedAddress, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
         {
             yield return new ValidationResult("Edge:AdvertisedAddress must be an http or https address.");
+        }
+        if (AdvertisedAddress.Length > 0 && InternalPort == 0)
+        {
+            yield return new ValidationResult("Edge:AdvertisedAddress needs Edge:InternalPort: what other edges ask is not served on the public port.");
         }
         if (KeepAliveSeconds >= CreatedSeconds)
         {

@@ -34,6 +34,7 @@ internal static class EdgeService
     public static WebApplicationBuilder AddEdge(this WebApplicationBuilder builder)
     {
         builder.AddServiceDefaults();
+        builder.AddInternalPort();
         builder.Services.AddOptions<EdgeOptions>().BindConfiguration(EdgeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<ContinuityOptions>().BindConfiguration(ContinuityOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<RecoveryOptions>().BindConfiguration(RecoveryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
@@ -83,6 +84,7 @@ internal static class EdgeService
             .AddSingleton<SessionTurns>()
             .AddSingleton<SessionPlaces>()
             .AddSingleton<SessionForwarding>()
+            .AddSingleton(provider => new ForwardedOnce(provider.GetRequiredService<TimeProvider>()))
             .AddSingleton<ForwardedTurnEndpoint>()
             .AddSingleton<ResponsesEndpoint>()
             .AddSingleton<ResponsesSocketEndpoint>()
@@ -100,6 +102,7 @@ internal static class EdgeService
     public static WebApplication MapEdge(this WebApplication app)
     {
         app.UseExceptionHandler(handler => handler.Run(AnswerFaultAsync));
+        app.UseDoors();
         app.UseInternalToken(except: SessionRoutes.Turns);
         app.UseWebSockets();
         app.MapServiceHealth();

@@ -10,7 +10,7 @@ internal static class EdgeCommands
 
     /// <summary>Takes an edge out of service: it refuses new turns, lets running ones end, and closes its sockets. A restart brings it back.</summary>
     public static IResourceBuilder<ProjectResource> WithDrainCommand(this IResourceBuilder<ProjectResource> edge, Secrets secrets) => edge.WithHttpCommand(
-        "/internal/drain", "Drain", endpointName: ServiceExtensions.Http, commandName: Drain, commandOptions: new HttpCommandOptions
+        "/internal/drain", "Drain", endpointName: ServiceExtensions.Internal, commandName: Drain, commandOptions: new HttpCommandOptions
         {
             Method = HttpMethod.Post,
             Description = "Take no new turns, let running ones end. A restart brings the edge back.",

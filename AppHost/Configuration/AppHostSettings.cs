@@ -45,6 +45,14 @@ internal sealed record AppHostSettings
             errors.Add($"Edge:Port {port} leaves no port numbers for {replicas} edges.");
         }
 
+        // Behind those for clients, unless that is beyond the last one.
+        var behind = port + replicas;
+        var internalPort = Integer(configuration, "Edge:InternalPort", behind + replicas - 1 > 65535 ? port - replicas : behind, 1, 65535, errors);
+        if (internalPort + replicas - 1 > 65535 || Math.Abs(internalPort - port) < replicas)
+        {
+            errors.Add($"Edge:InternalPort {internalPort} leaves no port numbers for {replicas} edges beside those of Edge:Port.");
+        }
+
         var stores = Mode(configuration, publishing, errors);
         var seed = AccountSeed.Read(configuration, errors);
         if (!bool.TryParse(configuration["Upstream:InheritProxyVariables"] ?? "false", out var inheritProxies))
@@ -55,7 +63,7 @@ internal sealed record AppHostSettings
         return errors.Count > 0 ? null : new AppHostSettings
         {
             Configuration = configuration,
-            Edges = [.. Enumerable.Range(0, replicas).Select(n => new EdgeAddress($"edge-{n}", port + n))],
+            Edges = [.. Enumerable.Range(0, replicas).Select(n => new EdgeAddress($"edge-{n}", port + n, internalPort + n))],
             Stores = stores,
             DataDirectory = SolutionLayout.DataDirectory(configuration),
             Seed = seed,

@@ -5,9 +5,44 @@ internal static class PrivateFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    public static void CreateFolder(string path) => _ = OperatingSystem.IsWindows()
-        ? Directory.CreateDirectory(path)
-        : Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+    /// <summary>Makes the folder, or closes the one that is there.</summary>
+    /// <param name="isPassed">Others may pass through it to what is theirs below, though not see what is in it.</param>
+    public static void CreateFolder(string path, bool isPassed = false)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            _ = Directory.CreateDirectory(path);
+            return;
+        }
+
+        var mode = OwnerOnly | UnixFileMode.UserExecute | (isPassed ? UnixFileMode.GroupExecute | UnixFileMode.OtherExecute : UnixFileMode.None);
+        if (!Directory.Exists(path))
+        {
+            _ = Directory.CreateDirectory(path, mode);
+        }
+        else if (isPassed || (File.GetUnixFileMode(path) & ~mode) != UnixFileMode.None)
+        {
+            TryClose(path, mode);
+        }
+    }
+
+    // A folder that was there before may be another user's, who has given access to it on purpose.
+    private static void TryClose(string path, UnixFileMode mode)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        try
+        {
+            File.SetUnixFileMode(path, mode);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // Its owner's to say.
+        }
+    }
 
     /// <summary>Writes a new file, in place of any that was there with other permissions.</summary>
     public static void Write(string path, string content)

@@ -19,7 +19,7 @@ internal sealed class DataDirectory : IDisposable
         var path = settings.DataDirectory;
         try
         {
-            _ = Directory.CreateDirectory(path);
+            PrivateFile.CreateFolder(path, Signals.IsRoot);
             PrivateFile.CreateFolder(settings.SecretsDirectory);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

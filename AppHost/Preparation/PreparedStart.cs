@@ -72,6 +72,11 @@ internal sealed record PreparedStart(AppHostSettings Settings, LocalStoreProgram
         {
             throw new StartRefusedException($"Port {taken.Port} of {taken.Name} is taken; free it, or choose another with --Edge:Port=<port>.");
         }
+
+        if (settings.Edges.FirstOrDefault(edge => !ListeningPort.IsFree(edge.InternalPort)) is { } inside)
+        {
+            throw new StartRefusedException($"Port {inside.InternalPort}, internal to {inside.Name}, is taken; free it, or choose another with --Edge:InternalPort=<port>.");
+        }
     }
 
     private static async Task<SeedSummary> CheckSeedAsync(string path, AccountSeed seed, CancellationToken cancellationToken)

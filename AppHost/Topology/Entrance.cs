@@ -19,7 +19,7 @@ internal static class Entrance
 
         if (edges.Count == 1)
         {
-            _ = edges[0].WithExternalHttpEndpoints();
+            _ = edges[0].WithEndpoint(ServiceExtensions.Http, endpoint => endpoint.IsExternal = true);
             return;
         }
 

@@ -6,7 +6,7 @@ namespace AppHost.Topology;
 internal static class ServiceConfiguration
 {
     /// <summary>The AppHost's own, and what travels in another way: the seed as an absolute path, the keys as a parameter.</summary>
-    private static readonly string[] Kept = ["Edge:Port", "Edge:Replicas", "Accounts:Seed", "Accounts:SeedFile", "Accounts:EncryptionKeys"];
+    private static readonly string[] Kept = ["Edge:Port", "Edge:InternalPort", "Edge:Replicas", "Accounts:Seed", "Accounts:SeedFile", "Accounts:EncryptionKeys"];
 
     /// <summary>The configuration sections that belong to a service.</summary>
     public static string[] SectionsOf(string service) => service switch

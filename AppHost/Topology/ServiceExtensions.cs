@@ -7,6 +7,11 @@ namespace AppHost.Topology;
 internal static class ServiceExtensions
 {
     public const string Http = "http";
+
+    /// <summary>The endpoint of an edge that only other edges and operators call.</summary>
+    public const string Internal = "internal";
+
+    private const int PublishedInternalPort = 9090;
     private const string Health = "/health";
     private const string OtlpEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
     private const string MigrateAtStart = "Migrations__AtStart";
@@ -46,25 +51,30 @@ internal static class ServiceExtensions
             : service.WaitForCompletion(builder.AddMigrations($"{name}-migrations", project, database, settings));
     }
 
-    /// <summary>An edge: it owns its port, and peers reach it, and only it, at the address it advertises.</summary>
+    /// <summary>An edge: it owns its ports, and peers reach it, and only it, at the address it advertises, which is that of the internal one.</summary>
     public static IResourceBuilder<ProjectResource> AddEdge(
         this IDistributedApplicationBuilder builder, EdgeAddress address, AppHostSettings settings, Secrets secrets)
     {
         var publishing = builder.ExecutionContext.IsPublishMode;
         var edge = builder.AddBuiltProject(address.Name, ProjectFiles.Edge, settings)
             .WithHttpEndpoint(port: publishing ? null : address.Port, name: Http, isProxied: false)
+            .WithEndpoint(port: publishing ? null : address.InternalPort, targetPort: publishing ? PublishedInternalPort : null, scheme: Http, name: Internal, isProxied: false)
+            // It listens there by itself.
+            .WithEndpointsInEnvironment(endpoint => endpoint.Name != Internal)
             .WithHttpHealthCheck(Health)
             .WithConfigured(settings.Configuration, ServiceConfiguration.SectionsOf("edge"))
             .WithEnvironment("Internal__Token", secrets.InternalToken)
             .WithEnvironment("Edge__Id", address.Name)
+            .WithEnvironment("Edge__InternalPort", (publishing ? PublishedInternalPort : address.InternalPort).ToString(CultureInfo.InvariantCulture))
             .WithEnvironment("Edge__SpoolDirectory", publishing ? "/tmp/spool" : Path.Combine(settings.DataDirectory, address.Name, "spool"))
             .WithIconName("Globe")
             .WithUrlForEndpoint(Http, url => (url.Url, url.DisplayText) = ($"{url.Url.TrimEnd('/')}/v1", "API"))
             .WithUrlForEndpoint(Http, endpoint => new ResourceUrlAnnotation { Url = $"{endpoint.Url}/admin/v1/openapi.json", DisplayText = "Admin API (OpenAPI)" })
+            .WithUrlForEndpoint(Internal, url => url.DisplayText = "Internal API")
             .WithHealthUrl();
         return publishing
-            ? edge.WithEnvironment("Edge__AdvertisedAddress", edge.GetEndpoint(Http))
-            : edge.WithEnvironment("Edge__AdvertisedAddress", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{address.Port}"));
+            ? edge.WithEnvironment("Edge__AdvertisedAddress", edge.GetEndpoint(Internal))
+            : edge.WithEnvironment("Edge__AdvertisedAddress", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{address.InternalPort}"));
     }
 
     /// <summary>

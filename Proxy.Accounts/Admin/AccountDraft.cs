@@ -45,7 +45,8 @@ internal sealed class AccountDraft
     public bool? Cooling { get; set; }
 
     /// <summary>What is wrong with the draft, all of it.</summary>
-    public IEnumerable<string> Validate(bool isNew)
+    /// <param name="allowsLinkLocal">Whether upstream may be at a link-local address.</param>
+    public IEnumerable<string> Validate(bool isNew, bool allowsLinkLocal = false)
     {
         if (Name is null ? isNew : !DraftText.IsName(Name))
         {
@@ -55,9 +56,9 @@ internal sealed class AccountDraft
         {
             yield return "domain must have 1 to 100 characters.";
         }
-        if ((isNew || BaseUrl is not null) && !(Uri.TryCreate(BaseUrl, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Query.Length == 0))
+        if ((isNew || BaseUrl is not null) && UpstreamAddress.FindError(BaseUrl, allowsLinkLocal) is { } error)
         {
-            yield return "baseUrl must be an absolute http or https address without a query.";
+            yield return error;
         }
         if (isNew && Credential is null)
         {

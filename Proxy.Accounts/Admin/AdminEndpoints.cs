@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
@@ -42,9 +43,9 @@ internal static class AdminEndpoints
         await FindAsync(accounts, id, cancellationToken) is { } account ? TypedResults.Ok(AccountView.Of(account, time.GetUtcNow())) : NotFound("account");
 
     private static async Task<Results<Created<AccountView>, ErrorResult>> CreateAccountAsync(
-        AccountDraft draft, AccountStore accounts, AccountDirectory directory, TimeProvider time, CancellationToken cancellationToken)
+        AccountDraft draft, AccountStore accounts, AccountDirectory directory, IOptions<AccountsOptions> options, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (draft.Validate(isNew: true).ToArray() is { Length: > 0 } errors)
+        if (draft.Validate(isNew: true, options.Value.AllowLinkLocalUpstreams).ToArray() is { Length: > 0 } errors)
         {
             return Invalid(errors);
         }
@@ -58,9 +59,9 @@ internal static class AdminEndpoints
     }
 
     private static async Task<Results<Ok<AccountView>, ErrorResult>> UpdateAccountAsync(
-        Guid id, AccountDraft draft, AccountStore accounts, AccountDirectory directory, TimeProvider time, CancellationToken cancellationToken)
+        Guid id, AccountDraft draft, AccountStore accounts, AccountDirectory directory, IOptions<AccountsOptions> options, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (draft.Validate(isNew: false).ToArray() is { Length: > 0 } errors)
+        if (draft.Validate(isNew: false, options.Value.AllowLinkLocalUpstreams).ToArray() is { Length: > 0 } errors)
         {
             return Invalid(errors);
         }
@@ -100,11 +101,15 @@ internal static class AdminEndpoints
         TypedResults.Ok(new ListView<ApiKeyView>([.. (await keys.ListAsync(cancellationToken)).Select(key => ApiKeyView.Of(key))]));
 
     private static async Task<Results<Created<ApiKeyView>, ErrorResult>> CreateKeyAsync(
-        ApiKeyDraft draft, ApiKeyStore keys, AccountDirectory directory, CancellationToken cancellationToken)
+        ApiKeyDraft draft, ApiKeyStore keys, AccountDirectory directory, OwnTokens tokens, CancellationToken cancellationToken)
     {
         if (draft.Validate().ToArray() is { Length: > 0 } errors)
         {
             return Invalid(errors);
+        }
+        if (tokens.Contain(draft.Key))
+        {
+            return Invalid([OwnTokens.Refusal]);
         }
         var (key, text) = draft.Create();
         if (!await keys.AddAsync(key, cancellationToken))

@@ -1,28 +1,33 @@
 using Microsoft.Extensions.Options;
+using Npgsql;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
 using Proxy.Accounts.Selection;
+using ServiceDefaults.Hosting;
 
 namespace Proxy.Accounts.Admin;
 
 /// <summary>
 /// Upserts the seed at start, by name: never a state, and never a credential that an administrator has set.
-/// Also seals anew what an older encryption key has sealed, and opens the pool of slots.
+/// Also seals anew what an older encryption key has sealed, and opens the pool of slots. A seed that is wrong stops the start; a database that is away does not: it is done when
+/// that is back.
 /// </summary>
 internal sealed partial class SeedAtStart(
-    IOptions<AccountsOptions> options, AccountStore accounts, ApiKeyStore keys, SlotLeases slots, AccountDirectory directory, ILogger<SeedAtStart> logger) : IHostedService
+    IOptions<AccountsOptions> options, OwnTokens tokens, AccountStore accounts, ApiKeyStore keys, SlotLeases slots, AccountDirectory directory, TimeProvider time, ILogger<SeedAtStart> logger)
+    : BackgroundService
 {
-    public async Task StartAsync(CancellationToken cancellationToken)
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
+
+    private SeedDocument? _seed;
+    private bool _isDone;
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (await ReadAsync(cancellationToken) is { } seed)
+        _seed = await ReadAsync(cancellationToken);
+        if (_seed?.ApiKeys.Find(key => tokens.Contain(key.Key)) is { } taken)
         {
-            await ApplyAsync(seed, cancellationToken);
+            throw new InvalidOperationException($"Accounts:Seed: API key '{taken.Name}': {OwnTokens.Refusal}");
         }
-        if (await accounts.ResealAsync(cancellationToken) is > 0 and var resealed)
-        {
-            LogResealed(resealed);
-        }
-        await directory.ChangedAsync(cancellationToken);
         try
         {
             await slots.OpenAsync();
@@ -31,12 +36,50 @@ internal sealed partial class SeedAtStart(
         {
             LogRedisAway(exception.GetType().Name);
         }
+        // Bounded by what the driver gives a connection and a command.
+        await TryAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    private async Task RunAsync(CancellationToken stoppingToken)
+    {
+        while (!_isDone)
+        {
+            await Task.Delay(RetryInterval, time, stoppingToken);
+            await TryAsync(stoppingToken);
+        }
+    }
+
+    private async Task TryAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_seed is { } seed)
+            {
+                await ApplyAsync(seed, cancellationToken);
+            }
+            if (await accounts.ResealAsync(cancellationToken) is > 0 and var resealed)
+            {
+                LogResealed(resealed);
+            }
+            await directory.ChangedAsync(cancellationToken);
+            _isDone = true;
+        }
+        catch (Exception exception) when (IsAway(exception))
+        {
+            LogPostponed(exception.GetType().Name);
+        }
+    }
+
+    // A server that is away, that starts, or that ends: it comes back. Anything else that it says needs somebody.
+    private static bool IsAway(Exception exception) => exception is TimeoutException or System.Net.Sockets.SocketException
+        || (exception is NpgsqlException and not PostgresException { SqlState: not (PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown) });
 
     private async Task<SeedDocument?> ReadAsync(CancellationToken cancellationToken) => SeedDocument.Parse(
-        options.Value.Seed is { Length: > 0 } text ? text : (options.Value.SeedFile is { Length: > 0 } file ? await File.ReadAllTextAsync(file, cancellationToken) : null));
+        options.Value.Seed is { Length: > 0 } text ? text : (options.Value.SeedFile is { Length: > 0 } file ? await File.ReadAllTextAsync(file, cancellationToken) : null),
+        options.Value.AllowLinkLocalUpstreams);
 
     private async Task ApplyAsync(SeedDocument seed, CancellationToken cancellationToken)
     {
@@ -57,6 +100,9 @@ internal sealed partial class SeedAtStart(
 
     [LoggerMessage(332, LogLevel.Warning, "The limits of {Keys} API keys, '{Name}' among them, are kept but not enforced yet")]
     private partial void LogLimits(int keys, string name);
+
+    [LoggerMessage(334, LogLevel.Warning, "Postgres is away ({Error}): the seed is applied when it is back")]
+    private partial void LogPostponed(string error);
 
     [LoggerMessage(333, LogLevel.Warning, "Redis is away ({Error}): no turn is admitted until it is back")]
     private partial void LogRedisAway(string error);

@@ -22,7 +22,9 @@ internal static class SeedCheck
             return 1;
         }
 
-        if (SeedDocument.TryParse(text, out var errors) is null && errors.Count == 0)
+        // As the service would be told: without a host there is only the environment.
+        var allowsLinkLocal = new ConfigurationBuilder().AddEnvironmentVariables().Build().GetValue<bool>($"{AccountsOptions.Section}:{nameof(AccountsOptions.AllowLinkLocalUpstreams)}");
+        if (SeedDocument.TryParse(text, out var errors, allowsLinkLocal) is null && errors.Count == 0)
         {
             errors = ["it is empty."];
         }

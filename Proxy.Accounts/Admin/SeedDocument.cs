@@ -17,12 +17,12 @@ internal sealed class SeedDocument
 
     /// <summary>The seed's text as a document, or null for none.</summary>
     /// <exception cref="InvalidOperationException">All that is wrong with it, in one message.</exception>
-    public static SeedDocument? Parse(string? text) => TryParse(text, out var errors) is var seed && errors.Count == 0
+    public static SeedDocument? Parse(string? text, bool allowsLinkLocal = false) => TryParse(text, out var errors, allowsLinkLocal) is var seed && errors.Count == 0
         ? seed
         : throw new InvalidOperationException("Accounts:Seed: " + string.Join(' ', errors));
 
     /// <summary>The same; null for none, and where <paramref name="errors"/> says what is wrong with it, all of it.</summary>
-    public static SeedDocument? TryParse(string? text, out IReadOnlyList<string> errors)
+    public static SeedDocument? TryParse(string? text, out IReadOnlyList<string> errors, bool allowsLinkLocal = false)
     {
         errors = [];
         if (string.IsNullOrWhiteSpace(text))
@@ -44,13 +44,13 @@ internal sealed class SeedDocument
             errors = [$"it is not the JSON it should be (line {exception.LineNumber + 1}, {exception.Path})."];
             return null;
         }
-        errors = [.. FindErrors(seed)];
+        errors = [.. FindErrors(seed, allowsLinkLocal)];
         return errors.Count == 0 ? seed : null;
     }
 
-    private static IEnumerable<string> FindErrors(SeedDocument seed) =>
+    private static IEnumerable<string> FindErrors(SeedDocument seed, bool allowsLinkLocal) =>
     [
-        .. seed.Accounts.SelectMany(account => account.Validate(isNew: true).Select(error => $"Account '{account.Name}': {error}")),
+        .. seed.Accounts.SelectMany(account => account.Validate(isNew: true, allowsLinkLocal).Select(error => $"Account '{account.Name}': {error}")),
         .. seed.ApiKeys.SelectMany(key => key.Validate().Select(error => $"API key '{key.Name}': {error}")),
         .. seed.ApiKeys.Where(key => key.Key is null).Select(key => $"API key '{key.Name}': key is required in a seed."),
         .. Repeated(seed.Accounts, account => account.Name?.Trim()).Select(account => $"Account '{account.Name}' is there more than once."),

@@ -18,6 +18,9 @@ internal static class AccountsRoutes
     /// <summary>Where the edge forwards <c>/admin/v1/*</c> to, under the caller's admin token.</summary>
     public const string Admin = "/admin/v1";
 
+    /// <summary>The header in which the edge says from which address an admin request has come to it.</summary>
+    public const string AdminCaller = "x-continuity-caller";
+
     /// <summary>The key id of callers without a key, where those are let in.</summary>
     public const string Anonymous = "anonymous";
 

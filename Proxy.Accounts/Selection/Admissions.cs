@@ -13,6 +13,8 @@ internal sealed partial class Admissions(
 {
     // After this long without slots to count from, the caller is told to come back.
     private static readonly TimeSpan RecoveryBound = TimeSpan.FromSeconds(2);
+    // Whoever waits looks for itself this often, and may be late.
+    private static readonly TimeSpan KnownToWait = SlotWaiters.LookAgain * 3;
     private static readonly TimeSpan RecoveryPause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The account, with a slot leased where the purpose is a turn; or why there is none.</summary>
@@ -46,8 +48,9 @@ internal sealed partial class Admissions(
                 }
                 var candidates = chosen.RotatedBy(request.TurnId);
                 // A newcomer does not overtake those who wait; what it holds already, being asked again, it keeps.
-                var onlyIfHeld = place is null && waiters.AnyoneWants(candidates.Accounts);
-                var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version, onlyIfHeld);
+                var onlyIfHeld = place is null && waiters.AnyoneWants(request.KeyId, candidates.Accounts);
+                var line = new KeyLine(request.KeyId, WaitMs: request.WaitMs > 0 ? (int)KnownToWait.TotalMilliseconds : 0, waiters.MoreWait(request.KeyId, place));
+                var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version, line, onlyIfHeld);
                 var waited = time.GetElapsedTime(began);
                 var left = TimeSpan.FromMilliseconds(request.WaitMs) - waited;
                 switch (outcome)
@@ -66,11 +69,10 @@ internal sealed partial class Admissions(
                     case LeaseOutcome.Recovering:
                         await Task.Delay(RecoveryPause, time, cancellationToken);
                         break;
-                    case LeaseOutcome.Full when left <= TimeSpan.Zero || (place is null && waiters.Count >= options.Value.MaxWaitingTurns):
+                    case LeaseOutcome.Full when left <= TimeSpan.Zero || place?.IsLost == true || (place ??= waiters.TryJoin(request.KeyId, candidates.Accounts)) is null:
                         return Refuse(RefusalReason.AtCapacity);
                     default:
-                        place ??= waiters.Join(candidates.Accounts);
-                        await place.WaitAsync(candidates.Accounts, left, cancellationToken);
+                        await place!.WaitAsync(candidates.Accounts, left, cancellationToken);
                         snapshot = await directory.GetAsync(cancellationToken);
                         break;
                 }
@@ -82,12 +84,12 @@ internal sealed partial class Admissions(
         }
     }
 
-    private async Task<(LeaseOutcome Outcome, int Index)> TryLeaseAsync(AdmissionRequest request, Candidates candidates, string version, bool onlyIfHeld)
+    private async Task<(LeaseOutcome Outcome, int Index)> TryLeaseAsync(AdmissionRequest request, Candidates candidates, string version, KeyLine line, bool onlyIfHeld)
     {
         try
         {
             var reservation = JsonSerializer.Serialize(new Reservation(request.KeyId, request.Model), ReservationJson.Default.Reservation);
-            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation, onlyIfHeld, request.MovesFrom);
+            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation, line, onlyIfHeld, request.MovesFrom);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {

@@ -21,15 +21,25 @@ internal enum LeaseOutcome
     Full,
 }
 
+/// <summary>How an API key stands in line for slots, which are shared by key.</summary>
+/// <param name="WaitMs">For how long others know that it waits, if there is no slot; 0 if the turn does not wait.</param>
+/// <param name="MoreWait">True if more turns of the key wait here.</param>
+internal sealed record KeyLine(string KeyId, int WaitMs = 0, bool MoreWait = false);
+
 /// <summary>Leases on accounts' slots, in Redis. All keys share the tag <c>{pool}</c>, so that one script may touch them in a cluster.</summary>
 internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<AccountsOptions> options)
 {
     private const string Prefix = "accounts:{pool}:";
     private const string SlotsPrefix = Prefix + "slots:";
+    private const string WaitingPrefix = Prefix + "waiting:";
     private static readonly RedisKey Version = Prefix + "version";
     private static readonly RedisKey Generation = Prefix + "generation";
     private static readonly RedisKey Leases = Prefix + "leases";
     private static readonly RedisKey Reservations = Prefix + "reservations";
+    private static readonly RedisKey Served = Prefix + "served";
+
+    // What admit.lua is told before it is told of the candidates.
+    private const int Fixed = 9;
 
     private readonly string _admit = Script("admit.lua");
     private readonly string _renew = Script("renew.lua");
@@ -57,25 +67,31 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// Leases a slot on the best candidate; the index is that of the candidate. A slot that the turn holds elsewhere is given up in the
     /// same step: no turn ever holds two, and one that gets none keeps what it has.
     /// </summary>
+    /// <param name="line">How the turn's key stands beside others: it gets no slot that another one waits for which was served before it.</param>
     /// <param name="onlyIfHeld">Only a slot that the turn has already.</param>
     /// <param name="movesFrom">The account whose slot the turn holds; where another one is remembered, that one counts.</param>
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<(LeaseOutcome Outcome, int Index)> LeaseAsync(
-        Guid turnId, Candidates candidates, string version, string reservation, bool onlyIfHeld = false, string? movesFrom = null)
+        Guid turnId, Candidates candidates, string version, string reservation, KeyLine line, bool onlyIfHeld = false, string? movesFrom = null)
     {
         var accounts = candidates.Accounts;
-        List<RedisKey> keys = [Version, Generation, Leases, Reservations, .. accounts.Select(account => (RedisKey)(SlotsPrefix + account.Key))];
+        List<RedisKey> keys =
+        [
+            Version, Generation, Leases, Reservations, Served,
+            .. accounts.Select(account => (RedisKey)(SlotsPrefix + account.Key)), .. accounts.Select(account => (RedisKey)(WaitingPrefix + account.Key)),
+        ];
         if (movesFrom is not null && accounts.All(account => account.Key != movesFrom))
         {
             keys.Add(SlotsPrefix + movesFrom);
         }
-        var values = new RedisValue[6 + (3 * accounts.Count)];
+        var values = new RedisValue[Fixed + (3 * accounts.Count)];
         (values[0], values[1], values[2], values[3]) = (turnId.ToString("N"), LeaseMs, version, (long)RecoveryWindow.TotalMilliseconds);
         (values[4], values[5]) = (reservation, candidates.PreferredIndex + 1);
+        (values[6], values[7], values[8]) = (line.KeyId, line.WaitMs, line.MoreWait ? 1 : 0);
         for (var index = 0; index < accounts.Count; index++)
         {
             var account = accounts[index];
-            (values[6 + (3 * index)], values[7 + (3 * index)], values[8 + (3 * index)]) = (onlyIfHeld ? 0 : account.MaxConcurrentTurns, account.Weight, account.Priority);
+            (values[Fixed + (3 * index)], values[Fixed + 1 + (3 * index)], values[Fixed + 2 + (3 * index)]) = (onlyIfHeld ? 0 : account.MaxConcurrentTurns, account.Weight, account.Priority);
         }
         var answer = (RedisResult[])(await RunAsync(_admit, [.. keys], values))!;
         return (string?)answer[0] switch
@@ -84,7 +100,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
             "stale" => (LeaseOutcome.Stale, -1),
             "recovering" => (LeaseOutcome.Recovering, -1),
             // An earlier answer was lost, and the account it named is no candidate any more.
-            "elsewhere" => await LeaseAsync(turnId, candidates, version, reservation, onlyIfHeld, AccountOf((string)answer[1]!)),
+            "elsewhere" => await LeaseAsync(turnId, candidates, version, reservation, line, onlyIfHeld, AccountOf((string)answer[1]!)),
             _ => (LeaseOutcome.Full, -1),
         };
     }

@@ -1,18 +1,23 @@
+using Microsoft.Extensions.Options;
 using Proxy.Accounts.Accounts;
 
 namespace Proxy.Accounts.Selection;
 
 /// <summary>
-/// Turns that wait for a slot, first come first served within this instance: a freed slot wakes the first one in line that may use it.
-/// Since slots are freed on other replicas too, whoever is first in line for an account also looks for itself from time to time.
+/// Turns that wait for a slot within this instance, in a line for each API key: first come first served within a key, and the keys in turn. A freed slot wakes the first of the
+/// next key that may use it. Since slots are freed on other replicas too, whoever is first of its key for an account also looks for itself from time to time.
 /// </summary>
-internal sealed class SlotWaiters(TimeProvider time)
+internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvider time)
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
+    /// <summary>How often those look for themselves.</summary>
+    public static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
 
     private readonly TimeProvider _time = time;
     private readonly Lock _lock = new();
-    private readonly LinkedList<Place> _line = [];
+
+    // The key that was woken last stands at the end.
+    private readonly LinkedList<Line> _lines = [];
+    private int _count;
 
     /// <summary>How many wait now.</summary>
     public int Count
@@ -21,27 +26,56 @@ internal sealed class SlotWaiters(TimeProvider time)
         {
             lock (_lock)
             {
-                return _line.Count;
+                return _count;
             }
         }
     }
 
-    /// <summary>True if somebody waits for one of these accounts already: a newcomer does not overtake.</summary>
-    public bool AnyoneWants(IReadOnlyList<Account> accounts)
+    /// <summary>True if a turn of the key waits for one of these accounts already: a newcomer does not overtake. Between keys the leases decide.</summary>
+    public bool AnyoneWants(string keyId, IReadOnlyList<Account> accounts)
     {
         lock (_lock)
         {
-            return _line.Any(place => place.WantsAnyOf(accounts));
+            return LineOf(keyId)?.Places.Any(place => place.WantsAnyOf(accounts)) == true;
         }
     }
 
-    /// <summary>Goes to the end of the line. The place is kept, however often it is waited at, until it is disposed.</summary>
-    public Place Join(IReadOnlyList<Account> accounts)
+    /// <summary>True if more turns of the key wait than the one that has this place.</summary>
+    public bool MoreWait(string keyId, Place? place)
     {
         lock (_lock)
         {
-            var place = new Place(this, accounts);
-            _line.AddLast(place);
+            return (LineOf(keyId)?.Places.Count ?? 0) > (place is null ? 0 : 1);
+        }
+    }
+
+    /// <summary>
+    /// Goes to the end of its key's line. The place is kept, however often it is waited at, until it is disposed. Null where all places are taken; but a key that has two places
+    /// less than another takes over the last one of the key that has most.
+    /// </summary>
+    public Place? TryJoin(string keyId, IReadOnlyList<Account> accounts)
+    {
+        lock (_lock)
+        {
+            var line = LineOf(keyId);
+            if (_count >= options.Value.MaxWaitingTurns)
+            {
+                var longest = _lines.MaxBy(other => other.Places.Count);
+                if (longest is null || longest.Places.Count < (line?.Places.Count ?? 0) + 2)
+                {
+                    return null;
+                }
+                longest.Places.Last!.Value.Lose();
+            }
+            if (line is null)
+            {
+                line = new Line(keyId);
+                // Not served yet, so it is its turn.
+                _lines.AddFirst(line);
+            }
+            var place = new Place(this, line, accounts);
+            line.Places.AddLast(place);
+            _count++;
             return place;
         }
     }
@@ -53,25 +87,79 @@ internal sealed class SlotWaiters(TimeProvider time)
         {
             foreach (var accountId in accountIds)
             {
-                _line.FirstOrDefault(place => !place.IsAwake && place.Accounts.Any(account => account.Key == accountId))?.Wake();
+                WakeNext(place => place.Accounts.Any(account => account.Key == accountId));
             }
         }
     }
 
+    private Line? LineOf(string keyId) => _lines.FirstOrDefault(line => line.KeyId == keyId);
+
+    private void WakeNext(Func<Place, bool> wants)
+    {
+        for (var node = _lines.First; node is not null; node = node.Next)
+        {
+            if (node.Value.Places.FirstOrDefault(place => !place.IsAwake && wants(place)) is { } next)
+            {
+                next.Wake();
+                _lines.Remove(node);
+                _lines.AddLast(node);
+                return;
+            }
+        }
+    }
+
+    private void Remove(Place place)
+    {
+        if (!place.Line.Places.Remove(place))
+        {
+            return;
+        }
+        _count--;
+        if (place.Line.Places.Count == 0)
+        {
+            _lines.Remove(place.Line);
+        }
+    }
+
+    /// <summary>The turns of one key that wait.</summary>
+    internal sealed class Line(string keyId)
+    {
+        public string KeyId { get; } = keyId;
+
+        public LinkedList<Place> Places { get; } = [];
+    }
+
     /// <summary>A place in the line.</summary>
-    internal sealed class Place(SlotWaiters waiters, IReadOnlyList<Account> accounts) : IDisposable
+    internal sealed class Place(SlotWaiters waiters, Line line, IReadOnlyList<Account> accounts) : IDisposable
     {
         private TaskCompletionSource _awake = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private volatile bool _isLost;
+
+        public Line Line { get; } = line;
 
         public IReadOnlyList<Account> Accounts { get; private set; } = accounts;
 
         public bool IsAwake => _awake.Task.IsCompleted;
 
+        /// <summary>True once it was given to a key that had none.</summary>
+        public bool IsLost => _isLost;
+
         public void Wake() => _awake.TrySetResult();
+
+        /// <summary>It is another's from now on.</summary>
+        public void Lose()
+        {
+            _isLost = true;
+            waiters.Remove(this);
+            Wake();
+        }
 
         public bool WantsAnyOf(IReadOnlyList<Account> others) => Accounts.Any(account => others.Any(other => other.Key == account.Key));
 
-        /// <summary>Ends when it is time to try for a slot of one of these accounts: one was freed, or it may have been elsewhere; at the latest after the bound.</summary>
+        /// <summary>
+        /// Ends when it is time to try for a slot of one of these accounts: one was freed, or it may have been elsewhere; at the latest after the bound, and at once when the place
+        /// is lost.
+        /// </summary>
         public async Task WaitAsync(IReadOnlyList<Account> accounts, TimeSpan bound, CancellationToken cancellationToken)
         {
             lock (waiters._lock)
@@ -79,7 +167,7 @@ internal sealed class SlotWaiters(TimeProvider time)
                 Accounts = accounts;
             }
             var began = waiters._time.GetTimestamp();
-            while (true)
+            while (!_isLost)
             {
                 var left = bound - waiters._time.GetElapsedTime(began);
                 if (left <= TimeSpan.Zero || await IsWokenAsync(left < LookAgain ? left : LookAgain, cancellationToken) || IsFirstForAny())
@@ -94,8 +182,8 @@ internal sealed class SlotWaiters(TimeProvider time)
         {
             lock (waiters._lock)
             {
-                waiters._line.Remove(this);
-                waiters._line.FirstOrDefault(place => place.WantsAnyOf(Accounts))?.Wake();
+                waiters.Remove(this);
+                waiters.WakeNext(place => place.WantsAnyOf(Accounts));
             }
         }
 
@@ -120,7 +208,7 @@ internal sealed class SlotWaiters(TimeProvider time)
         {
             lock (waiters._lock)
             {
-                return Accounts.Any(account => waiters._line.First(place => place.Accounts.Any(other => other.Key == account.Key)) == this);
+                return Accounts.Any(account => Line.Places.FirstOrDefault(place => place.Accounts.Any(other => other.Key == account.Key)) == this);
             }
         }
     }

@@ -18,12 +18,14 @@ internal static class DirectLoopback
         ["X-Forwarded", "X-Original-", "CF-", "X-Envoy-", "X-Azure-", "X-ARR-", "X-Amz", "X-Cloud-Trace-", "Fly-", "Fastly-", "X-Vercel-", "X-Nginx-", "Tailscale-", "Ngrok-"];
 
     /// <summary>Whether a request comes from such a program.</summary>
-    public static bool IsCaller(HttpContext context) =>
+    public static bool IsCaller(HttpContext context) => IsOnThisMachine(context) && !IsWebPage(context.Request.Headers);
+
+    /// <summary>Whether it comes from this machine, and not through a proxy: a program's, or a page's that a browser here shows.</summary>
+    public static bool IsOnThisMachine(HttpContext context) =>
         context.Connection.RemoteIpAddress is { } peer && IPAddress.IsLoopback(peer)
         && IsLoopbackHost(context.Request.Host.Host)
         // nginx, left as it is, asks by HTTP/1.0 and says nothing of whom it asks for; programs of this century do not.
         && !HttpProtocol.IsHttp10(context.Request.Protocol) && !HttpProtocol.IsHttp09(context.Request.Protocol)
-        && !IsWebPage(context.Request.Headers)
         && !context.Request.Headers.Any(header => IsOfProxy(header.Key));
 
     private static bool IsWebPage(IHeaderDictionary headers) =>

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Downstream;
@@ -14,19 +13,19 @@ namespace Proxy.Edge.Endpoints;
 /// the internal token: it says who asks, and must fit this one request only.
 /// </summary>
 internal sealed class ForwardedTurnEndpoint(
-    RequestBodyReader bodies, TurnJournal journal, HttpTurnRunner runner, SessionRegistry sessions, IMemoryCache cache, IOptions<InternalOptions> internals, TimeProvider time)
+    RequestBodyReader bodies, TurnJournal journal, HttpTurnRunner runner, SessionRegistry sessions, ForwardedOnce seen, IOptions<EdgeOptions> options,
+    IOptions<InternalOptions> internals, TimeProvider time)
 {
-    // Longer than a token lives.
-    private static readonly MemoryCacheEntryOptions Seen = new() { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromMinutes(2) };
-
     private readonly ForwardToken _token = new(internals.Value.Token);
 
     public async Task HandleAsync(HttpContext context)
     {
         var forwarded = _token.Verify(
-            context.Request.Headers[WireHeaders.Forwarded], context.Request.Method, context.Request.Path + context.Request.QueryString.ToUriComponent(), time.GetUtcNow());
+            context.Request.Headers[WireHeaders.Forwarded], options.Value.AdvertisedAddress, context.Request.Method, context.Request.Path + context.Request.QueryString.ToUriComponent(), time.GetUtcNow());
         if (forwarded is null)
         {
+            // The edge that sent it need not tell its client: it has not begun here.
+            context.Response.Headers[WireHeaders.Forwarded] = "refused";
             await Errors.InvalidForward.WriteAsync(context);
             return;
         }
@@ -39,9 +38,10 @@ internal sealed class ForwardedTurnEndpoint(
         using (body)
         {
             (var request, error) = TurnRequestScanner.Scan(body.Span);
-            if (ForwardToken.HashOf(body.Span) != forwarded.BodyHash || !IsFirst(forwarded.TurnId))
+            var knock = ForwardToken.HashOf(body.Span) == forwarded.BodyHash ? seen.Take(forwarded.TurnId) : Knock.Again;
+            if (knock != Knock.First)
             {
-                error = Errors.InvalidForward;
+                error = knock == Knock.Again ? Errors.InvalidForward : Errors.SessionsBusy;
             }
             if (error is not null)
             {
@@ -64,16 +64,5 @@ internal sealed class ForwardedTurnEndpoint(
         var holds = request.Anchor is null || session.Holding(request.Anchor) is not null;
         session.Leave();
         return holds ? TypedResults.NoContent() : TypedResults.NotFound();
-    }
-
-    private bool IsFirst(Guid turnId)
-    {
-        var key = ("forwarded", turnId);
-        if (cache.TryGetValue(key, out _))
-        {
-            return false;
-        }
-        cache.Set(key, true, Seen);
-        return true;
     }
 }

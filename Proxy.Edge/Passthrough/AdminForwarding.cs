@@ -16,6 +16,8 @@ internal sealed class AdminForwarding(IHttpForwarder forwarder, IConfiguration c
 
     public async Task HandleAsync(HttpContext context)
     {
+        // Wrong tokens are counted for each caller, and the edge is not the one who guesses.
+        context.Request.Headers[AccountsRoutes.AdminCaller] = context.Connection.RemoteIpAddress?.ToString();
         var failure = await forwarder.SendAsync(context, _accounts, _invoker, _config);
         if (failure != ForwarderError.None && !context.RequestAborted.IsCancellationRequested)
         {

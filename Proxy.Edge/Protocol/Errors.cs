@@ -92,6 +92,9 @@ internal static class Errors
     public static ApiError NeedsSoleKey { get; } =
         new(Status403Forbidden, "list_not_allowed", "Lists would show what other API keys have made; they are open only while there is one key.", ApiError.Permission);
 
+    public static ApiError AdminElsewhere { get; } = new(Status403Forbidden, "admin_not_here",
+        "The admin API is served on the gateway's internal port, and here to callers on its own machine (Edge:AdminFromAnywhere opens it).", ApiError.Permission);
+
     // Whose id it is.
 
     public static ApiError PreviousResponseNotFound(string id) =>

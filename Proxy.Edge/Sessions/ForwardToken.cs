@@ -12,7 +12,7 @@ namespace Proxy.Edge.Sessions;
 internal sealed record ForwardedTurn(Guid TurnId, DateTimeOffset AcceptedAt, string KeyId, string Session, string BodyHash);
 
 /// <summary>
-/// Signs what one edge tells another, bound to method, path, body and time, so that nothing but this request can be made with it, and only now:
+/// Signs what one edge tells another, bound to the edge it is for, method, path, body and time, so that nothing but this request can be made with it, and only now:
 /// <code>
 /// 1764090000123.0198f6...e1.1764090000100200.a2V5LTE.9f86d0...0f00a08.2c26b4...e7ae.6e340b...f9a1
 /// issued (ms)  turn id     accepted (us)    key id  session           body hash    HMAC-SHA256
@@ -27,22 +27,23 @@ internal sealed class ForwardToken(string internalToken)
     private readonly byte[] _key = HMACSHA256.HashData(Encoding.UTF8.GetBytes(internalToken), "continuity: forwarded turns"u8);
 
     /// <summary>The token for a request to <paramref name="path"/>, its query included.</summary>
-    public string Sign(ForwardedTurn turn, string method, string path, DateTimeOffset now)
+    /// <param name="edge">The address of the edge it is for, as that edge gives it.</param>
+    public string Sign(ForwardedTurn turn, string edge, string method, string path, DateTimeOffset now)
     {
         var said = string.Create(CultureInfo.InvariantCulture,
             $"{now.ToUnixTimeMilliseconds()}.{turn.TurnId:N}.{turn.AcceptedAt.UtcTicks / TimeSpan.TicksPerMicrosecond}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(turn.KeyId))}.{turn.Session}.{turn.BodyHash}");
-        return $"{said}.{Mac(said, method, path)}";
+        return $"{said}.{Mac(said, edge, method, path)}";
     }
 
-    /// <summary>What was signed; null for a token that is not of this system, not of this request, or not of now.</summary>
-    public ForwardedTurn? Verify(string? token, string method, string path, DateTimeOffset now)
+    /// <summary>What was signed; null for a token that is not of this system, not for this edge, not of this request, or not of now.</summary>
+    public ForwardedTurn? Verify(string? token, string edge, string method, string path, DateTimeOffset now)
     {
         if (token?.Split('.') is not { Length: Parts } parts)
         {
             return null;
         }
         var said = token[..token.LastIndexOf('.')];
-        if (!CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(Mac(said, method, path)), Encoding.UTF8.GetBytes(parts[^1])))
+        if (!CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(Mac(said, edge, method, path)), Encoding.UTF8.GetBytes(parts[^1])))
         {
             return null;
         }
@@ -57,6 +58,6 @@ internal sealed class ForwardToken(string internalToken)
     /// <summary>The hash of a body as tokens have it.</summary>
     public static string HashOf(ReadOnlySpan<byte> body) => Convert.ToHexStringLower(SHA256.HashData(body));
 
-    private string Mac(string said, string method, string path) =>
-        Convert.ToHexStringLower(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"{method}\n{path}\n{said}")));
+    private string Mac(string said, string edge, string method, string path) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"{edge.TrimEnd('/')}\n{method}\n{path}\n{said}")));
 }

@@ -58,7 +58,7 @@ internal sealed class SessionForwarding(
         var forwarded = new ForwardedTurn(turn.Id, turn.AcceptedAt, turn.Caller.KeyId, holder.Session, ForwardToken.HashOf(body.Span));
         var silence = TimeSpan.FromSeconds(turn.Request.Stream ? Math.Max(options.Value.IdleSeconds, options.Value.CreatedSeconds) : options.Value.TurnSeconds) + Margin;
         var transformer = new ToHolder(
-            new Uri(holder.Address.TrimEnd('/') + path), _token.Sign(forwarded, HttpMethods.Post, path, time.GetUtcNow()), new ForwardedAnswer(context, turn, deadline, silence, time));
+            new Uri(holder.Address.TrimEnd('/') + path), _token.Sign(forwarded, holder.Address, HttpMethods.Post, path, time.GetUtcNow()), new ForwardedAnswer(context, turn, deadline, silence, time));
         var failure = await forwarder.SendAsync(context, holder.Address, _edges, new ForwarderRequestConfig { ActivityTimeout = silence }, transformer, deadline.Token);
         var outcome = transformer.IsMisdirected || (failure == ForwarderError.Request && WasNotSent(context)) ? ForwardOutcome.NotThere
             : failure == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested ? ForwardOutcome.Served
@@ -91,7 +91,7 @@ internal sealed class SessionForwarding(
 
         public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
-            IsMisdirected = proxyResponse is { StatusCode: HttpStatusCode.MisdirectedRequest } && HeaderPolicy.ValueOf(proxyResponse, WireHeaders.Forwarded) is not null;
+            IsMisdirected = proxyResponse is { StatusCode: HttpStatusCode.MisdirectedRequest or HttpStatusCode.Unauthorized } && HeaderPolicy.ValueOf(proxyResponse, WireHeaders.Forwarded) is not null;
             if (proxyResponse is null || IsMisdirected)
             {
                 return false;

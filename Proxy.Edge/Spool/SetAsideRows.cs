@@ -23,7 +23,7 @@ internal sealed partial class SetAsideRows(IOptions<EdgeOptions> options, SpoolM
             // Two shippers at most, and that only where something is wrong.
             lock (_gate)
             {
-                using var file = new FileStream(Path.Combine(options.Value.SpoolDirectory, FileName), FileMode.Append, FileAccess.Write, FileShare.Read);
+                using var file = SpoolFiles.Open(Path.Combine(options.Value.SpoolDirectory, FileName), FileMode.Append, FileAccess.Write, FileShare.Read);
                 if (file.Length < MaxBytes)
                 {
                     file.Write(new SpoolRecord(null, row).ToLine());

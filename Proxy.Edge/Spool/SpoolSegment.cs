@@ -34,8 +34,15 @@ internal sealed class SpoolSegment : IDisposable
     /// <summary>True when no more bytes can come: sealed, and no writer is at work.</summary>
     public bool IsQuiet => _sealed && Volatile.Read(ref _writers) == 0;
 
-    public static SpoolSegment Create(string path, int order) =>
-        new(path, order, File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete), 0, isSealed: false);
+    public static SpoolSegment Create(string path, int order)
+    {
+        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(file, SpoolFiles.File);
+        }
+        return new(path, order, file, 0, isSealed: false);
+    }
 
     public static SpoolSegment OpenSealed(string path, int order)
     {

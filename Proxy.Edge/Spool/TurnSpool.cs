@@ -33,8 +33,8 @@ internal sealed partial class TurnSpool : IDisposable
         _maxBytes = options.Value.SpoolMaxBytes;
         try
         {
-            Directory.CreateDirectory(_directory);
-            _lock = new FileStream(Path.Combine(_directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            SpoolFiles.CreateFolder(_directory);
+            _lock = SpoolFiles.Open(Path.Combine(_directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -43,7 +43,8 @@ internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<Edge
         request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
         request.Headers.TryAddWithoutValidation("Upgrade", "websocket");
         request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", "13");
-        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", Convert.ToBase64String(RandomNumberGenerator.GetBytes(16)));
+        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", key);
         HttpResponseMessage? response = null;
         try
         {
@@ -51,6 +52,10 @@ internal sealed class UpstreamConnector(UpstreamHandlers handlers, IOptions<Edge
             if (response.StatusCode != HttpStatusCode.SwitchingProtocols)
             {
                 return new UpstreamHandshake(null, [], (int)response.StatusCode, await ReadRefusalAsync(response, cancellationToken), DurationText.WaitOf(response.Headers, time.GetUtcNow()));
+            }
+            if (!WebSocketAccept.Answers(response, key))
+            {
+                return UpstreamHandshake.Unreachable;
             }
             var headers = new HeaderDictionary();
             HeaderPolicy.CopyDownstream(response, headers);

@@ -20,7 +20,8 @@ public static class HealthEndpoints
     private const string ReadyPath = "/health";
     private const string AlivePath = "/alive";
 
-    internal static bool Serves(PathString path) => path.StartsWithSegments(ReadyPath) || path.StartsWithSegments(AlivePath);
+    /// <summary>True for the paths of health.</summary>
+    public static bool Serves(PathString path) => path.StartsWithSegments(ReadyPath) || path.StartsWithSegments(AlivePath);
 
     internal static IServiceCollection AddServiceHealth(this IServiceCollection services)
     {

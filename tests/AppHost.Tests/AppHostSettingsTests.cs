@@ -11,7 +11,7 @@ public sealed class AppHostSettingsTests
         var (settings, errors) = Read();
 
         Assert.Empty(errors);
-        Assert.Equal([new EdgeAddress("edge-0", 4455)], settings!.Edges);
+        Assert.Equal([new EdgeAddress("edge-0", 4455, 4456)], settings!.Edges);
         Assert.Equal(StoresMode.Auto, settings.Stores);
         Assert.False(settings.Seed.IsGiven);
         Assert.EndsWith(".data", settings.DataDirectory, StringComparison.Ordinal);
@@ -22,7 +22,7 @@ public sealed class AppHostSettingsTests
     {
         var (settings, _) = Read(("Edge:Port", "5000"), ("Edge:Replicas", "3"));
 
-        Assert.Equal([new("edge-0", 5000), new("edge-1", 5001), new EdgeAddress("edge-2", 5002)], settings!.Edges);
+        Assert.Equal([new("edge-0", 5000, 5003), new("edge-1", 5001, 5004), new EdgeAddress("edge-2", 5002, 5005)], settings!.Edges);
     }
 
     [Theory]

@@ -38,7 +38,7 @@ public sealed class DashboardTests(RunningAppHost host)
 
     [Fact]
     public void An_edge_shows_what_can_be_opened() =>
-        Assert.Equal(["API", "Admin API (OpenAPI)", "Health"], host.StateOf("edge-0").Urls.Select(url => url.DisplayProperties.DisplayName).Order(StringComparer.Ordinal));
+        Assert.Equal(["API", "Admin API (OpenAPI)", "Health", "Internal API"], host.StateOf("edge-0").Urls.Select(url => url.DisplayProperties.DisplayName).Order(StringComparer.Ordinal));
 
     [Fact]
     public async Task The_admin_document_opens_without_a_token()

@@ -18,7 +18,7 @@ public sealed class ModelTests : IAsyncLifetime
     private IDistributedApplicationTestingBuilder? _builder;
 
     public async Task InitializeAsync() => _builder = await DistributedApplicationTestingBuilder.CreateAsync(
-        typeof(AppHostSettings), [$"--Data:Directory={_data}", $"--Edge:Port={FreePorts.InARow(2)}", "--Edge:Replicas=2", "--Stores:Mode=local", $"--Accounts:Seed={Seed}"]);
+        typeof(AppHostSettings), [$"--Data:Directory={_data}", $"--Edge:Port={FreePorts.InARow(4)}", "--Edge:Replicas=2", "--Stores:Mode=local", $"--Accounts:Seed={Seed}"]);
 
     public async Task DisposeAsync()
     {

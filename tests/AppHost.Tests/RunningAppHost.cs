@@ -22,7 +22,7 @@ public sealed class RunningAppHost : IAsyncLifetime
 
     public DistributedApplication Application => _application!;
 
-    public int EdgePort { get; } = FreePorts.InARow(2);
+    public int EdgePort { get; } = FreePorts.InARow(4);
 
     /// <summary>The dashboard's address.</summary>
     public Uri Dashboard => Application.GetEndpoint("aspire-dashboard", "http");

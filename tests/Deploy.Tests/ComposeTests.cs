@@ -47,10 +47,14 @@ public sealed partial class ComposeTests
     public void Only_the_entrance_is_published_and_only_to_this_machine()
     {
         Assert.Equal(["entrance"], Compose.Services.Where(service => service.Value["ports"].Exists).Select(service => service.Key));
-        var port = Assert.Single(Compose.Services["entrance"]["ports"].Items).Text;
-        Assert.StartsWith("${LISTEN:-127.0.0.1:", port, StringComparison.Ordinal);
-        Assert.StartsWith("127.0.0.1:", Compose.Variables["LISTEN"], StringComparison.Ordinal);
-        Assert.Contains($"bind :{port[(port.LastIndexOf(':') + 1)..]}\n", Entrance, StringComparison.Ordinal);
+        var ports = Compose.Services["entrance"]["ports"].Items.Select(item => item.Text).ToList();
+        Assert.Equal(2, ports.Count);
+        foreach (var (port, variable) in ports.Zip(["LISTEN", "ADMIN_LISTEN"]))
+        {
+            Assert.StartsWith($"${{{variable}:-127.0.0.1:", port, StringComparison.Ordinal);
+            Assert.StartsWith("127.0.0.1:", Compose.Variables[variable], StringComparison.Ordinal);
+            Assert.Contains($"bind :{port[(port.LastIndexOf(':') + 1)..]}\n", Entrance, StringComparison.Ordinal);
+        }
 
         // Only edges have anything to say to the world.
         var open = Compose.Document["networks"].Entries.Where(network => !network.Value["internal"].Exists).Select(network => network.Key).ToHashSet();
@@ -82,7 +86,9 @@ public sealed partial class ComposeTests
     {
         var servers = Server().Matches(Entrance).Select(match => match.Groups["address"].Value).ToList();
         var edges = ServiceContainer.All.Values.Where(container => container.Service == "edge" && container.Name.StartsWith("compose/", StringComparison.Ordinal)).ToList();
-        Assert.Equal(edges.Select(edge => new Uri(edge.Environment["Edge__AdvertisedAddress"]).Authority).Order(), servers.Order());
+        // Clients at the one port, administrators at the other.
+        var addresses = edges.Select(edge => new Uri(edge.Environment["Edge__AdvertisedAddress"])).ToList();
+        Assert.Equal(addresses.Select(address => address.Authority).Concat(addresses.Select(address => $"{address.Host}:8080")).Order(), servers.Order());
         Assert.Contains("option httpchk GET /health\n", Entrance, StringComparison.Ordinal);
 
         // A drain must not end its notice before the entrance has noticed.

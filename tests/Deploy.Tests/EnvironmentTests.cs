@@ -55,12 +55,14 @@ public sealed class EnvironmentTests
         var port = int.Parse(container.Environment[HttpPorts], CultureInfo.InvariantCulture);
         if (container.Environment.TryGetValue("Edge__AdvertisedAddress", out var address))
         {
-            Assert.Equal(port, new Uri(address).Port);
+            Assert.Equal(container.Environment["Edge__InternalPort"], new Uri(address).Port.ToString(CultureInfo.InvariantCulture));
+            Assert.NotEqual(port, new Uri(address).Port);
         }
         if (name.StartsWith("kubernetes/", StringComparison.Ordinal))
         {
             var pod = Manifests.Workloads.Single(workload => $"kubernetes/{workload.Name}" == name).Pod;
-            Assert.Equal(port, Assert.Single(pod.Spec.Containers.Single().Ports).ContainerPort);
+            int[] ports = container.Environment.TryGetValue("Edge__InternalPort", out var inside) ? [port, int.Parse(inside, CultureInfo.InvariantCulture)] : [port];
+            Assert.Equal(ports, pod.Spec.Containers.Single().Ports.Select(item => item.ContainerPort));
         }
     }
 

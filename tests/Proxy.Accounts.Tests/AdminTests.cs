@@ -156,6 +156,55 @@ public sealed class AdminTests : StoresTest
     }
 
     [Fact]
+    public async Task Guesses_of_the_admin_token_are_throttled_for_who_guesses()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores);
+        int[] statuses = [.. Enumerable.Repeat(401, 10), 429];
+        Assert.Equal(statuses, await GuessAsync("10.0.0.1", 11));
+        Assert.Equal(429, await AskAsync("10.0.0.1", AccountsHost.AdminTokenText));
+        // Not for others.
+        Assert.Equal(200, await AskAsync("10.0.0.2", AccountsHost.AdminTokenText));
+        Assert.Equal(HttpStatusCode.OK, (await host.AdminAsync(HttpMethod.Get, "accounts")).Status);
+
+        async Task<int[]> GuessAsync(string caller, int times)
+        {
+            var statuses = new List<int>();
+            for (var guess = 0; guess < times; guess++)
+            {
+                statuses.Add(await AskAsync(caller, $"a-wrong-token-{guess}"));
+            }
+            return [.. statuses];
+        }
+
+        async Task<int> AskAsync(string caller, string token)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "accounts") { Headers = { { AccountsRoutes.AdminCaller, caller }, { "Authorization", "Bearer " + token } } };
+            using var response = await host.Admin.SendAsync(request);
+            return (int)response.StatusCode;
+        }
+    }
+
+    [Theory]
+    [InlineData(AccountsHost.AdminTokenText)]
+    [InlineData(AccountsHost.InternalTokenText)]
+    public async Task A_key_that_is_a_token_of_ours_is_refused(string token)
+    {
+        await using var host = await AccountsHost.StartAsync(Stores);
+        Assert.Equal(HttpStatusCode.BadRequest, (await host.AdminAsync(HttpMethod.Post, "api-keys", $$"""{"name":"team","key":"{{token}}"}""")).Status);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => AccountsHost.StartAsync(Stores, Seed("", $$"""{"name":"team","key":"{{token}}"}""")));
+    }
+
+    [Fact]
+    public async Task Link_local_upstreams_are_refused_unless_they_are_allowed()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores);
+        var json = AccountJson("main").Replace("https://upstream.test", "http://169.254.169.254", StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.BadRequest, (await host.AdminAsync(HttpMethod.Post, "accounts", json)).Status);
+        await using var open = await AccountsHost.StartAsync(Stores, settings: new() { ["Accounts:AllowLinkLocalUpstreams"] = "true" });
+        Assert.Equal(HttpStatusCode.Created, (await open.AdminAsync(HttpMethod.Post, "accounts", json)).Status);
+    }
+
+    [Fact]
     public async Task The_api_describes_itself_to_everyone()
     {
         await using var host = await AccountsHost.StartAsync(Stores);

@@ -19,6 +19,34 @@ public sealed class DraftTests
     public void All_that_is_wrong_with_a_new_account_is_told_at_once(string json, string wrong) => Assert.Equal(wrong, Wrong(Account(json).Validate(isNew: true)));
 
     [Theory]
+    [InlineData("https://api.openai.com/v1", true)]
+    [InlineData("http://127.0.0.1:8080/v1", true)]
+    [InlineData("http://10.0.0.1/v1", true)]
+    [InlineData("http://[::1]/v1", true)]
+    [InlineData("https://user:pass@a.test/v1", false)]
+    [InlineData("https://user@a.test/v1", false)]
+    [InlineData("https://a.test/v1#x", false)]
+    [InlineData("https://a.test/v1#", false)]
+    [InlineData("https://a.test/v1?", false)]
+    [InlineData("https://a.test/v1\r\nx", false)]
+    [InlineData("https://a.test/v 1", false)]
+    [InlineData("https://a.test\\@b.test/v1", false)]
+    [InlineData("http://169.254.169.254/latest", false)]
+    [InlineData("http://2852039166/latest", false)]
+    [InlineData("http://0xa9.0xfe.0xa9.0xfe/latest", false)]
+    [InlineData("http://[::ffff:169.254.169.254]/latest", false)]
+    [InlineData("http://[fe80::1]/v1", false)]
+    [InlineData("http://[fd00:ec2::254]/v1", false)]
+    [InlineData("http://100.100.100.200/v1", false)]
+    [InlineData("http://METADATA.google.internal./v1", false)]
+    public void An_account_is_at_an_address_of_an_upstream(string url, bool isGood) => Assert.Equal(isGood, UpstreamAddress.FindError(url, allowsLinkLocal: false) is null);
+
+    [Theory]
+    [InlineData("http://169.254.169.254/v1", true)]
+    [InlineData("http://u@169.254.169.254/v1", false)]
+    public void Link_local_addresses_can_be_allowed(string url, bool isGood) => Assert.Equal(isGood, UpstreamAddress.FindError(url, allowsLinkLocal: true) is null);
+
+    [Theory]
     [InlineData("{}", "")]
     [InlineData("""{"name":"  "}""", "name")]
     [InlineData("""{"baseUrl":"","weight":1001,"models":[null]}""", "baseUrl,weight,models")]

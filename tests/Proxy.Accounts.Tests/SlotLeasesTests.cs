@@ -54,10 +54,10 @@ public sealed class SlotLeasesTests : SlotsTest
         var first = await LeaseAsync(slots, accounts, turn);
 
         Assert.Equal(first, await LeaseAsync(slots, accounts, turn));
-        Assert.Equal(first, (await slots.LeaseAsync(turn, new Candidates(accounts, -1), "0", "{}", onlyIfHeld: true)).Index == 0 ? "a" : "b");
+        Assert.Equal(first, (await slots.LeaseAsync(turn, new Candidates(accounts, -1), "0", "{}", new KeyLine("key"), onlyIfHeld: true)).Index == 0 ? "a" : "b");
         Assert.NotEqual("Full", await LeaseAsync(slots, accounts));
         Assert.Equal("Full", await LeaseAsync(slots, accounts));
-        Assert.Equal(LeaseOutcome.Full, (await slots.LeaseAsync(Guid.CreateVersion7(), new Candidates([Some.Account("c")], -1), "0", "{}", onlyIfHeld: true)).Outcome);
+        Assert.Equal(LeaseOutcome.Full, (await slots.LeaseAsync(Guid.CreateVersion7(), new Candidates([Some.Account("c")], -1), "0", "{}", new KeyLine("key"), onlyIfHeld: true)).Outcome);
     }
 
     [Theory, OnGarnet, OnRedis]
@@ -257,10 +257,73 @@ public sealed class SlotLeasesTests : SlotsTest
     }
 
     /// <summary>The account's name, or why there is none.</summary>
-    private static async Task<string> LeaseAsync(
-        SlotLeases slots, Account[] accounts, Guid? turn = null, int preferred = -1, string version = "0", string reservation = "{}")
+    [Theory, OnGarnet, OnRedis]
+    public async Task A_key_may_have_every_slot_that_nobody_else_waits_for(RedisKind kind)
     {
-        var (outcome, index) = await slots.LeaseAsync(turn ?? Guid.CreateVersion7(), new Candidates(accounts, preferred), version, reservation);
+        var slots = await OpenAsync(kind);
+        Account[] accounts = [Some.Account("a") with { MaxConcurrentTurns = 3 }];
+        var greedy = new KeyLine("greedy", WaitMs: 60_000, MoreWait: true);
+        Assert.Equal("a a a Full", string.Join(' ', await LeaseAsync(slots, accounts, line: greedy), await LeaseAsync(slots, accounts, line: greedy), await LeaseAsync(slots, accounts, line: greedy), await LeaseAsync(slots, accounts, line: greedy)));
+    }
+
+    // Each on a replica of its own, that is, with nothing in between but Redis.
+    [Theory, OnGarnet, OnRedis]
+    public async Task A_free_slot_is_left_to_the_waiting_key_that_was_served_before(RedisKind kind)
+    {
+        var slots = await OpenAsync(kind);
+        Account[] accounts = [Some.Account("a") with { MaxConcurrentTurns = 2 }];
+        var (greedy, modest) = (new KeyLine("greedy", WaitMs: 60_000, MoreWait: true), new KeyLine("modest", WaitMs: 60_000));
+        var turns = Enumerable.Range(0, 2).Select(_ => Guid.CreateVersion7()).ToArray();
+        foreach (var turn in turns)
+        {
+            await LeaseAsync(slots, accounts, turn, line: greedy);
+        }
+        Assert.Equal("Full", await LeaseAsync(slots, accounts, line: greedy));
+        Assert.Equal("Full", await LeaseAsync(slots, accounts, line: modest));
+
+        await slots.ReleaseAsync([new SlotLease(turns[0], accounts[0].Key)]);
+        Assert.Equal("Full", await LeaseAsync(slots, accounts, line: greedy));
+        Assert.Equal("a", await LeaseAsync(slots, accounts, line: modest));
+
+        // Now it has been served later, and waits no more: the rest is the other's again.
+        await slots.ReleaseAsync([new SlotLease(turns[1], accounts[0].Key)]);
+        Assert.Equal("a", await LeaseAsync(slots, accounts, line: greedy));
+    }
+
+    [Theory, OnGarnet, OnRedis]
+    public async Task Only_as_many_slots_are_left_free_as_keys_wait(RedisKind kind)
+    {
+        var slots = await OpenAsync(kind);
+        var account = Some.Account("a");
+        Account[] full = [account with { MaxConcurrentTurns = 0 }], open = [account with { MaxConcurrentTurns = 3 }];
+        var greedy = new KeyLine("greedy", WaitMs: 60_000, MoreWait: true);
+        await LeaseAsync(slots, open, line: greedy);
+        Assert.Equal("Full", await LeaseAsync(slots, full, line: new KeyLine("modest", WaitMs: 60_000)));
+
+        Assert.Equal("a Full", string.Join(' ', await LeaseAsync(slots, open, line: greedy), await LeaseAsync(slots, open, line: greedy)));
+        // A turn that does not wait leaves nothing behind that others would have to leave room for.
+        Assert.Equal("a", await LeaseAsync(slots, open, line: new KeyLine("modest")));
+    }
+
+    [Theory, OnGarnet, OnRedis]
+    public async Task Who_is_not_heard_of_any_more_does_not_wait(RedisKind kind)
+    {
+        var slots = await OpenAsync(kind);
+        var account = Some.Account("a");
+        Account[] full = [account with { MaxConcurrentTurns = 0 }], open = [account with { MaxConcurrentTurns = 2 }];
+        await LeaseAsync(slots, open, line: new KeyLine("greedy"));
+        Assert.Equal("Full", await LeaseAsync(slots, full, line: new KeyLine("modest", WaitMs: 60_000)));
+        Assert.Equal("Full", await LeaseAsync(slots, open, line: new KeyLine("greedy")));
+
+        await Redis.Database.SortedSetAddAsync(Prefix + "waiting:" + account.Key, "modest", 1);
+
+        Assert.Equal("a", await LeaseAsync(slots, open, line: new KeyLine("greedy")));
+    }
+
+    private static async Task<string> LeaseAsync(
+        SlotLeases slots, Account[] accounts, Guid? turn = null, int preferred = -1, string version = "0", string reservation = "{}", KeyLine? line = null)
+    {
+        var (outcome, index) = await slots.LeaseAsync(turn ?? Guid.CreateVersion7(), new Candidates(accounts, preferred), version, reservation, line ?? new KeyLine("key"));
         return outcome == LeaseOutcome.Granted ? accounts[index].Name : outcome.ToString();
     }
 

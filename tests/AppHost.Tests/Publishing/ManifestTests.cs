@@ -48,7 +48,7 @@ public sealed class ManifestTests : IDisposable
         foreach (var edge in new[] { "edge-0", "edge-1", "edge-2" })
         {
             Assert.Equal(
-                (edge, $"{{{edge}.bindings.http.url}}", "{continuity.bindings.http.url}", "{accounts.bindings.http.url}"),
+                (edge, $"{{{edge}.bindings.internal.url}}", "{continuity.bindings.http.url}", "{accounts.bindings.http.url}"),
                 (manifest.Variable(edge, "Edge__Id"), manifest.Variable(edge, "Edge__AdvertisedAddress"),
                     manifest.Variable(edge, "services__continuity__http__0"), manifest.Variable(edge, "services__accounts__http__0")));
             Assert.Contains($"{{{edge}.bindings.http.url}}", manifest["entrance"]["args"]!.AsArray().Select(argument => (string?)argument));

@@ -43,8 +43,8 @@ internal sealed class RunningEdge : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
-    /// <summary>What other edges call it, without a slash at its end.</summary>
-    public string Origin => Address.GetLeftPart(UriPartial.Authority);
+    /// <summary>What other edges call it, without a slash at its end: its internal port.</summary>
+    public string Origin => $"http://127.0.0.1:{Address.Port + 1}";
 
     /// <summary>A client with the key <c>sk-1</c>.</summary>
     public HttpClient Http { get; private set; } = null!;
@@ -206,13 +206,13 @@ internal sealed class RunningEdge : IAsyncDisposable
     private async Task RunAsync(string[] settings)
     {
         // It tells others where it is before it listens there.
-        Address = new Uri($"http://127.0.0.1:{FreePorts.InARow(1)}");
+        Address = new Uri($"http://127.0.0.1:{FreePorts.InARow(2)}");
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             ContentRootPath = _directory,
             Args =
             [
-                $"--urls={Origin}", $"--Edge:AdvertisedAddress={Origin}", $"--Edge:Id={Id}",
+                $"--urls={Address.GetLeftPart(UriPartial.Authority)}", $"--Edge:InternalPort={Address.Port + 1}", $"--Edge:AdvertisedAddress={Origin}", $"--Edge:Id={Id}",
                 $"--Internal:Token={FakeService.Token}", $"--Edge:SpoolDirectory={SpoolDirectory}", "--Drain:NoticeSeconds=0",
                 "--Edge:AdmissionWaitSeconds=5",
                 $"--services:continuity:http:0={Continuity.Address}", $"--services:accounts:http:0={Accounts.Address}", .. settings.Select(setting => $"--{setting}"),

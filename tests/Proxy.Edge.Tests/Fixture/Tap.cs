@@ -21,7 +21,7 @@ internal sealed record Tapped(string Method, string Path, IReadOnlyList<KeyValue
     /// <summary>Sends the same, or what has been made of it, to an edge.</summary>
     public async Task<(int Status, string Body)> SendToAsync(RunningEdge edge)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = edge.Address, Timeout = TimeSpan.FromSeconds(15) };
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = new Uri(edge.Origin), Timeout = TimeSpan.FromSeconds(15) };
         using var request = new HttpRequestMessage(new HttpMethod(Method), Path) { Content = new ByteArrayContent(Body) };
         foreach (var (name, value) in Headers.Where(header => header.Key is not ("Host" or "Content-Length" or "Transfer-Encoding")))
         {
@@ -62,6 +62,9 @@ internal sealed class Tap : IAsyncDisposable
 
     /// <summary>Where to; null: nobody is there, and every request hangs.</summary>
     public RunningEdge? Edge { get; set; }
+
+    /// <summary>Where forwarded turns go instead.</summary>
+    public RunningEdge? TurnsGo { get; set; }
 
     /// <summary>The status that forwarded turns get instead.</summary>
     public HttpStatusCode? TurnsGet { get; set; }
@@ -130,6 +133,11 @@ internal sealed class Tap : IAsyncDisposable
         if ((context.Request.Path == Turns ? TurnsGet : OthersGet) is { } status)
         {
             context.Response.StatusCode = (int)status;
+            return;
+        }
+        if ((context.Request.Path == Turns ? TurnsGo : null) is { } other)
+        {
+            await _app.Services.GetRequiredService<IHttpForwarder>().SendAsync(context, other.Origin, _http, ForwarderRequestConfig.Empty);
             return;
         }
         if (Edge is { } edge)

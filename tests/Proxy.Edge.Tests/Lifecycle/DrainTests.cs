@@ -63,8 +63,8 @@ public sealed class DrainTests
         await socket.CreateAsync(lane: "a");
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
         Assert.Equal(HttpStatusCode.OK, (await edge.Http.GetAsync("/health")).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await edge.Http.PostAsync("/internal/drain", null)).StatusCode);
-        using var drain = new HttpRequestMessage(HttpMethod.Post, "/internal/drain") { Headers = { { InternalToken.Header, FakeService.Token } } };
+        Assert.Equal(HttpStatusCode.Unauthorized, (await edge.Http.PostAsync(edge.Origin + "/internal/drain", null)).StatusCode);
+        using var drain = new HttpRequestMessage(HttpMethod.Post, edge.Origin + "/internal/drain") { Headers = { { InternalToken.Header, FakeService.Token } } };
         Assert.Equal(HttpStatusCode.Accepted, (await edge.Http.SendAsync(drain)).StatusCode);
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Http.GetAsync("/health")).StatusCode);

@@ -315,13 +315,6 @@ public sealed class PassthroughTests
     }
 
     [Fact]
-    public async Task Internal_routes_are_closed_to_clients()
-    {
-        await using var edge = await RunningEdge.StartAsync();
-        Assert.Equal((401, "invalid_internal_token"), await StatusAsync(edge, "POST", "/internal/anything"));
-    }
-
-    [Fact]
     public async Task Models_of_all_accounts_are_one_catalogue_with_a_tag()
     {
         await using var edge = await TwoAccountsAsync();

@@ -76,7 +76,7 @@ public sealed class StrangeRequestTests
     public async Task An_id_that_is_none_is_not_found_although_unknown_ones_are_tried(string path)
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Continuity.Own("conv_1", "a"), "Continuity:UnknownIds=Try");
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(edge.Origin + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(edge.Address.GetLeftPart(UriPartial.Authority) + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         using var response = await edge.Http.SendAsync(request);
         // What Kestrel refuses by itself is as good.
         Assert.True(response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.BadRequest, $"{response.StatusCode}");

@@ -87,16 +87,32 @@ public sealed class ForwardTokenTests
         await edges.NothingMoreAsync(frames: 1, rows: 1);
     }
 
-    // Of one system, and yet not for this edge: it does not hold the session, and sends the turn nowhere else.
+    // Of one system, and yet not for this edge.
     [Fact]
-    public async Task An_edge_that_does_not_hold_the_session_says_so()
+    public async Task Another_edge_than_the_one_it_is_for_refuses_it()
     {
         await using var edges = await Edges.StartAsync();
         var captured = await edges.CaptureAsync();
         await using var third = await edges.Origin.StartAnotherAsync();
-        Assert.Equal(421, (await captured.SendToAsync(third)).Status);
+        Assert.Equal(401, (await captured.SendToAsync(third)).Status);
         await edges.NothingMoreAsync(frames: 1, rows: 1);
         Assert.DoesNotContain(edges.Origin.Continuity.Sessions.Claimed, claim => claim.Address.TrimEnd('/') == third.Origin);
+    }
+
+    // It sends the turn nowhere else.
+    [Fact]
+    public async Task An_edge_that_does_not_hold_the_session_says_so()
+    {
+        await using var tap = await Tap.StartAsync();
+        await using var origin = await RunningEdge.StartAsync(null, "Sessions:ProbeMs=10000");
+        await using var holder = tap.Edge = await origin.StartAnotherAsync($"Edge:AdvertisedAddress={tap.Address}");
+        await holder.LocalAnchorAsync();
+        // By the time the turn comes, somebody else answers at the holder's address.
+        await using var third = await origin.StartAnotherAsync($"Edge:AdvertisedAddress={tap.Address}");
+        tap.TurnsGo = third;
+        Assert.Equal(200, (await origin.CarryAsync("captured")).Status);
+        Assert.Single(tap.SeenTurns);
+        Assert.DoesNotContain(third.Log.Entries, entry => entry.Text.Contains("captured", StringComparison.Ordinal));
     }
 
     private static IEnumerable<Tapped> Altered(Tapped captured, string what)

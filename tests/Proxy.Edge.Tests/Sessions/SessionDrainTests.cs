@@ -188,7 +188,7 @@ public sealed class SessionDrainTests
 
     private static async Task DrainAsync(RunningEdge edge)
     {
-        using var drain = new HttpRequestMessage(HttpMethod.Post, "/internal/drain") { Headers = { { InternalToken.Header, FakeService.Token } } };
+        using var drain = new HttpRequestMessage(HttpMethod.Post, edge.Origin + "/internal/drain") { Headers = { { InternalToken.Header, FakeService.Token } } };
         Assert.Equal(HttpStatusCode.Accepted, (await edge.Http.SendAsync(drain)).StatusCode);
     }
 }

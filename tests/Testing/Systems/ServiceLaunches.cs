@@ -6,14 +6,14 @@ namespace Testing.Systems;
 
 /// <summary>How the services of one gateway are started: their programs and what their environment tells them.</summary>
 /// <param name="Directory">Where they keep their files.</param>
-/// <param name="FirstPort">Edges listen from here on, one port each, then the services.</param>
+/// <param name="FirstPort">Edges listen from here on, one port each, then the services, then the edges for one another.</param>
 internal sealed record ServiceLaunches(GatewayOptions Options, GatewaySecrets Secrets, string Directory, int FirstPort)
 {
     /// <summary>The seed document: a file, since a variable would be readable for as long as the service runs.</summary>
     public string SeedFile => Path.Combine(Directory, "seed.json");
 
     /// <summary>The ports that a gateway needs.</summary>
-    public static int PortsFor(GatewayOptions options) => options.Edges + 2;
+    public static int PortsFor(GatewayOptions options) => (2 * options.Edges) + 2;
 
     public Uri EdgeAddress(int number) => AddressOf(number);
 
@@ -39,7 +39,8 @@ internal sealed record ServiceLaunches(GatewayOptions Options, GatewaySecrets Se
     public Launch EdgeService(int number) => Of(Edge, "Proxy.Edge", NameOfEdge(number), EdgeAddress(number), new()
     {
         ["Edge__Id"] = NameOfEdge(number),
-        ["Edge__AdvertisedAddress"] = AddressText(number),
+        ["Edge__InternalPort"] = AddressOf(Options.Edges + 2 + number).Port.ToString(CultureInfo.InvariantCulture),
+        ["Edge__AdvertisedAddress"] = AddressText(Options.Edges + 2 + number),
         ["Edge__SpoolDirectory"] = Path.Combine(Directory, NameOfEdge(number), "spool"),
         ["services__continuity__http__0"] = AddressText(Options.Edges),
         ["services__accounts__http__0"] = AddressText(Options.Edges + 1),
