@@ -1,5 +1,4 @@
 using Proxy.Edge.Tests.Fixture;
-using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Sessions;
 
