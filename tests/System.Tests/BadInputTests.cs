@@ -114,7 +114,7 @@ public sealed class BadInputTests(RunningSystem system)
         AssertShape(await client.SendAsync(HttpMethod.Get, "/v1/nothing"), "unknown_url", HttpStatusCode.NotFound);
         AssertShape(await client.SendAsync(HttpMethod.Get, "/v1/fine_tuning/jobs"), "unknown_url", HttpStatusCode.NotFound);
         AssertShape(await client.SendAsync(HttpMethod.Get, "/v1/responses/resp_unknown"), null, HttpStatusCode.NotFound);
-        AssertShape(await client.SendAsync(HttpMethod.Get, "/internal/anything"), "invalid_internal_token", HttpStatusCode.Unauthorized);
+        AssertShape(await client.SendAsync(HttpMethod.Get, "/internal/anything"), "unknown_url", HttpStatusCode.NotFound);
         AssertShape(await client.SendAsync(HttpMethod.Get, "/admin/v1/accounts"), "invalid_admin_token", HttpStatusCode.Unauthorized);
     }
 
