@@ -19,9 +19,13 @@ internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache c
     {
         var owners = new ResolvedOwner?[ids.Count];
         var missing = new List<OwnedId>();
+        // One is enough to know who can read a history.
+        var isReaderKnown = ids.Any(id => id.Kind == OwnedKinds.Encrypted && Knows(id));
         for (var index = 0; index < ids.Count; index++)
         {
-            owners[index] = cache.TryGetValue(OwnerKey(ids[index].Id), out OwnerRecord? owner) && owner is not null ? Answer(ids[index], owner, keyId) : null;
+            owners[index] = cache.TryGetValue(OwnerKey(ids[index].Id), out OwnerRecord? owner) && owner is not null ? Answer(ids[index], owner, keyId)
+                : isReaderKnown && ids[index].Kind == OwnedKinds.Encrypted ? new ResolvedOwner(ids[index], OwnerOutcome.Unknown, null, null)
+                : null;
             if (owners[index] is null)
             {
                 missing.Add(ids[index]);

@@ -13,7 +13,7 @@ namespace Proxy.Edge.Turns;
 /// <param name="Anchor">What is known of the turn's anchor.</param>
 /// <param name="OnlyEncrypted">The domain is demanded by nothing but encrypted content, which no other can read.</param>
 /// <param name="Session">The session on which the anchor was made.</param>
-/// <param name="Unknown">The first id of which nothing is known although it should be.</param>
+/// <param name="Unknown">An id of which nothing is known although it should be; the anchor only if it is the only one.</param>
 /// <param name="IsGuess">It names or carries something that is at home in one domain only, and nobody knows which.</param>
 internal sealed record OwnerRoute(
     string? Domain, string? PreferredAccountId, string Source, string? TraceParent, Anchor Anchor = Anchor.None, bool OnlyEncrypted = false, string? Session = null,
@@ -53,9 +53,14 @@ internal sealed record OwnerRoute(
         } : Anchor.None;
         return (new OwnerRoute(first?.Owner?.Domain, first?.Owner?.AccountId ?? scopeAccountId, source, first?.Owner?.TraceParent, anchor,
             Session: anchor == Anchor.Local ? owners[0].Owner?.Session : null,
-            Unknown: owners.FirstOrDefault(owner => owner.Owner is null && !OwnedKinds.IsMadeElsewhere(owner.Id.Kind))?.Id,
+            Unknown: FirstUnknown(owners),
             IsGuess: owners.Any(owner => owner.Owner is null && OwnedKinds.IsMadeElsewhere(owner.Id.Kind))), null);
     }
+
+    // The anchor last: it may be forgiven.
+    private static OwnedId? FirstUnknown(IReadOnlyList<ResolvedOwner> owners) => owners
+        .Where(owner => owner.Owner is null && !OwnedKinds.IsMadeElsewhere(owner.Id.Kind)).Select(owner => owner.Id)
+        .MinBy(id => id.Kind == OwnedKinds.Response);
 
     /// <summary>The same turn, to be tried where it was not thought to be at home.</summary>
     public OwnerRoute Elsewhere() => this with { Domain = OnlyEncrypted ? null : Domain, OnlyEncrypted = false, PreferredAccountId = null };

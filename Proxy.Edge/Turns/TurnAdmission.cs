@@ -104,7 +104,9 @@ internal sealed partial class TurnAdmission(
             telemetry.CountResolution(turn, "none", "foreign");
             return (null, error);
         }
-        if (route.Unknown is { } unknown && continuity.Value.UnknownIds == UnknownIds.Refuse)
+        // Of an anchor the publication may be late; in its own conversation it goes on where that was.
+        var isLate = route.Unknown is { Kind: OwnedKinds.Response } && resolved.ScopeAccountId is not null;
+        if (route.Unknown is { } unknown && !isLate && continuity.Value.UnknownIds == UnknownIds.Refuse)
         {
             // It may be anybody's. Where there is nobody else, the account is asked.
             var open = await accounts.ListOpenAsync(turn.Caller.KeyId, cancellationToken);

@@ -108,6 +108,18 @@ public sealed class AccountBoundIdTests
         Assert.Equal((1, 1), (edge.BodiesAt("a").Count, edge.BodiesAt("b").Count));
     }
 
+    // After an outage of the continuity service its publication may still be on its way from another edge.
+    [Fact]
+    public async Task An_anchor_that_is_not_known_yet_goes_on_in_its_own_conversation()
+    {
+        await using var edge = await StartAsync(edge => edge.Sim.Script(rule => rule.Answer(answer => answer with { Unchecked = true })));
+        edge.Accounts.IsSoleKey = false;
+        Assert.Equal(400, (await edge.AskAsync(RunningEdge.Body(",\"previous_response_id\":\"resp_late\""))).Status);
+        Assert.Equal(200, (await edge.AskAsync(RunningEdge.Body(",\"previous_response_id\":\"resp_late\""), ("thread-id", OnB))).Status);
+        Assert.Equal((0, 1), (edge.BodiesAt("a").Count, edge.BodiesAt("b").Count));
+        Assert.Equal(404, (await edge.AskAsync(RunningEdge.Body(",\"previous_response_id\":\"resp_late\",\"tools\":[{\"container\":\"cntr_1\"}]"), ("thread-id", OnB))).Status);
+    }
+
     // An upstream that mints an id which another key owns changes nothing for that key.
     [Fact]
     public async Task An_id_that_is_minted_twice_stays_its_first_owners()
