@@ -227,6 +227,7 @@ public sealed class LimitsTests
         var head = new char[beat.Length * 2];
         await reader.ReadBlockAsync(head);
         Assert.Equal(beat + beat, new string(head));
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
         edge.Sim.Release();
         var rest = await reader.ReadToEndAsync();
         Told.Completed(Sse.Read(rest).FindAll(one => one.Type() != "keepalive"));
