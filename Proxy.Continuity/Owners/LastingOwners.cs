@@ -30,7 +30,7 @@ internal sealed class LastingOwners(NpgsqlDataSource database)
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)owner.TraceParent ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return OwnedKinds.IsShared(id.Kind) || (reader.GetString(0) == owner.KeyId && reader.GetString(1) == owner.AccountId);
+        return reader.GetString(1) == owner.AccountId && (reader.GetString(0) == owner.KeyId || OwnedKinds.IsShared(id.Kind));
     }
 
     /// <summary>The owners of those ids that have one.</summary>

@@ -55,7 +55,7 @@ internal sealed class OwnerAliases(IConnectionMultiplexer redis, TimeProvider ti
         var first = await KeepAsync(database, id, json);
         await Task.WhenAll(others);
         await rebound;
-        return first || (Parse(await database.StringGetAsync(KeyNames.Owner(id.Id))) is { } known && known.AccountId == owner.AccountId && known.KeyId == owner.KeyId);
+        return first || (Parse(await database.StringGetAsync(KeyNames.Owner(id.Id))) is { } known && known.AccountId == owner.AccountId && (known.KeyId == owner.KeyId || OwnedKinds.IsShared(id.Kind)));
     }
 
     private static Task<bool> KeepAsync(IDatabase database, OwnedId id, byte[] json) =>

@@ -8,10 +8,14 @@ namespace Proxy.Edge.Clients;
 internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider time, ILogger<LeaseKeeper> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(AccountsRoutes.RenewIntervalSeconds);
+
+    // By then a lease that nobody renews has ended by itself.
     private static readonly TimeSpan LongestLease = TimeSpan.FromMinutes(5);
 
-    // Past it a lease ends by itself sooner than anything would be given back.
     private const int MostAbandoned = 10_000;
+
+    // After an outage there may be many, and renewing those that run must not wait for them.
+    private const int AbandonedAtOnce = 32;
 
     private readonly ConcurrentDictionary<Guid, Held> _held = new();
     private readonly ConcurrentQueue<(Guid TurnId, long Since)> _abandoned = new();
@@ -36,7 +40,7 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
     }
 
     /// <summary>
-    /// The turn was not given the answer to its admission and has ended: a slot that was leased for it meanwhile is given back as soon as the service answers again, instead of being
+    /// The turn was not given the answer to its admission: a slot that was leased for it meanwhile is given back as soon as the service answers again, instead of being
     /// held until its lease ends and booked as lost.
     /// </summary>
     public void Abandon(Guid turnId)
@@ -54,7 +58,6 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            await GiveBackAsync();
             foreach (var chunk in _held.Chunk(AccountsRoutes.MaxTurns))
             {
                 var renewed = await accounts.RenewAsync([.. chunk.Select(held => new SlotLease(held.Key, held.Value.AccountId))], stoppingToken);
@@ -63,18 +66,25 @@ internal sealed partial class LeaseKeeper(AccountsClient accounts, TimeProvider 
                     await StopAsync(chunk.FirstOrDefault(held => held.Key == turnId));
                 }
             }
+            await GiveBackAsync();
         }
     }
 
     private async Task GiveBackAsync()
     {
-        while (_abandoned.TryPeek(out var first))
+        var some = new List<(Guid TurnId, long Since)>();
+        while (some.Count < AbandonedAtOnce && _abandoned.TryDequeue(out var next))
         {
-            if (time.GetElapsedTime(first.Since) < LongestLease && !await accounts.AbandonAsync(first.TurnId))
+            // One that has asked again meanwhile and was answered holds a slot, which is freed when the turn is settled.
+            if (!IsHeld(next.TurnId) && time.GetElapsedTime(next.Since) < LongestLease)
             {
-                return;
+                some.Add(next);
             }
-            _abandoned.TryDequeue(out _);
+        }
+        var given = await Task.WhenAll(some.Select(one => accounts.AbandonAsync(one.TurnId)));
+        foreach (var one in some.Where((_, index) => !given[index]))
+        {
+            _abandoned.Enqueue(one);
         }
     }
 

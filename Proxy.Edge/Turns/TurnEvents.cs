@@ -55,7 +55,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     public async Task<bool> EndAsync(Turn turn, EventHead head, ResponseFacts facts)
     {
         Minted(turn, facts);
-        Completed(turn, StatusOf(head.Kind, facts));
+        PublishOutputs(turn, StatusOf(head.Kind, facts));
         var completed = facts.Id is { } id && StatusOf(head.Kind, facts) is TurnStatus.Success or TurnStatus.Incomplete
             ? publications.CompleteAsync(turn, id, _publicationWait)
             : Task.FromResult(true);
@@ -74,7 +74,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     {
         turn.Observe(default(EventHead), time.GetTimestamp());
         Minted(turn, httpStatus < 300 ? facts : facts with { Id = null });
-        Completed(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts));
+        PublishOutputs(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts));
         marks.Note(turn, facts.Error);
         if (httpStatus < 300)
         {
@@ -135,7 +135,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     }
 
     // Items are whole at the end only, and of a response that failed nothing can be named.
-    private void Completed(Turn turn, string status)
+    private void PublishOutputs(Turn turn, string status)
     {
         if (status is not (TurnStatus.Success or TurnStatus.Incomplete) || turn.Account is not { } account)
         {

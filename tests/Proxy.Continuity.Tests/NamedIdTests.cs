@@ -30,6 +30,16 @@ public sealed class NamedIdTests : StoresTest
         Assert.Equal(OwnerOutcome.Owner, (await OneAsync("key-1", OwnedKinds.File, "file-1")).Outcome);
     }
 
+    // A prompt is nobody's: each key that was served with it says the same.
+    [Fact]
+    public async Task What_is_shared_may_be_published_by_any_key_but_lives_in_one_place()
+    {
+        Assert.Equal(HttpStatusCode.NoContent, await Host.PublishAsync("pmpt_1", Some.Owner(), kind: OwnedKinds.Prompt));
+        Assert.Equal(HttpStatusCode.NoContent, await Host.PublishAsync("pmpt_1", Some.Owner(keyId: "key-2"), kind: OwnedKinds.Prompt));
+        Assert.Equal(HttpStatusCode.Conflict, await Host.PublishAsync("pmpt_1", Some.Owner(keyId: "key-2", accountId: "account-2"), kind: OwnedKinds.Prompt));
+        Assert.Equal(OwnerOutcome.Owner, (await OneAsync("key-3", OwnedKinds.Prompt, "pmpt_1")).Outcome);
+    }
+
     [Fact]
     public async Task It_is_not_kept_while_postgres_is_down()
     {

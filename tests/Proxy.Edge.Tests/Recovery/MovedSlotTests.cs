@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Http.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -53,9 +54,36 @@ public sealed class MovedSlotTests
         Assert.Equal(200, (await edge.TurnAsync()).Status);
     }
 
-    private sealed class Answering(Func<RenewResponse> answer) : HttpMessageHandler
+    [Fact]
+    public async Task A_turn_that_has_asked_again_and_was_answered_keeps_its_slot()
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            Task.FromResult(new HttpResponseMessage { Content = JsonContent.Create(answer(), AccountsJson.Default.RenewResponse) });
+        var time = new FakeTimeProvider();
+        Guid held = Guid.CreateVersion7(), lost = Guid.CreateVersion7();
+        var asked = new ConcurrentQueue<string>();
+        using var http = new HttpClient(new Answering(() => new RenewResponse([]), asked)) { BaseAddress = new Uri("http://accounts") };
+        using var keeper = new LeaseKeeper(new AccountsClient(http), time, NullLogger<LeaseKeeper>.Instance);
+        keeper.Abandon(held);
+        keeper.Abandon(lost);
+        keeper.Hold(held, "acc-a");
+        await keeper.StartAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(AccountsRoutes.RenewIntervalSeconds));
+            return asked.Any(body => body.Contains(lost.ToString(), StringComparison.Ordinal));
+        });
+        await keeper.StopAsync(CancellationToken.None);
+        Assert.DoesNotContain(asked, body => body.Contains(held.ToString(), StringComparison.Ordinal));
+    }
+
+    private sealed class Answering(Func<RenewResponse> answer, ConcurrentQueue<string>? abandoned = null) : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.RequestUri!.AbsolutePath == AccountsRoutes.Abandon)
+            {
+                abandoned?.Enqueue(await request.Content!.ReadAsStringAsync(cancellationToken));
+            }
+            return new HttpResponseMessage { Content = JsonContent.Create(answer(), AccountsJson.Default.RenewResponse) };
+        }
     }
 }
