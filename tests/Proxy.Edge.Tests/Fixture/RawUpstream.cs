@@ -10,8 +10,12 @@ internal sealed class RawUpstream : IDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly byte[] _answer;
 
-    public RawUpstream(string answer)
+    private readonly bool _staysOpen;
+
+    /// <param name="staysOpen">It waits for more after its answer, as a server that has opened a socket does.</param>
+    public RawUpstream(string answer, bool staysOpen = false)
     {
+        _staysOpen = staysOpen;
         _answer = Encoding.UTF8.GetBytes(answer.ReplaceLineEndings("\r\n"));
         _listener.Start();
         _ = ServeAsync();
@@ -31,7 +35,10 @@ internal sealed class RawUpstream : IDisposable
                 await using var stream = client.GetStream();
                 _ = await stream.ReadAsync(new byte[64 << 10]);
                 await stream.WriteAsync(_answer);
-                client.Client.Shutdown(SocketShutdown.Send);
+                if (!_staysOpen)
+                {
+                    client.Client.Shutdown(SocketShutdown.Send);
+                }
                 // Until the edge is done with it: closing with unread bytes would reset the connection.
                 while (await stream.ReadAsync(new byte[64 << 10]) > 0)
                 {

@@ -14,10 +14,12 @@ public sealed class AcceptTests
     [InlineData("X-Nothing: x")]
     public async Task A_server_that_says_101_to_anything_has_opened_no_socket(string header)
     {
-        await using var edge = await RunningEdge.StartAsync();
-        using var upstream = new RawUpstream($"HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: Upgrade\n{header}\n\n");
+        await using var edge = await RunningEdge.StartAsync(null, "Edge:CreatedSeconds=2", "Edge:KeepAliveSeconds=1");
+        using var upstream = new RawUpstream($"HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: Upgrade\n{header}\n\n", staysOpen: true);
         edge.Add("a", baseUrl: upstream.Address);
         using var socket = await edge.ConnectAsync();
-        Assert.Equal("error", (string?)(await socket.TurnAsync())["type"]);
+        SocketTurnTests.AssertError(await socket.TurnAsync(), 502, "upstream_unavailable");
+        // Nothing of the turn was handed to it.
+        Assert.Equal("refused", (await edge.RowAsync()).Status);
     }
 }
