@@ -84,7 +84,7 @@ internal static class EdgeService
             .AddSingleton<SessionTurns>()
             .AddSingleton<SessionPlaces>()
             .AddSingleton<SessionForwarding>()
-            .AddSingleton(provider => new ForwardedOnce(provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton(provider => new ForwardReplayGuard(provider.GetRequiredService<TimeProvider>()))
             .AddSingleton<ForwardedTurnEndpoint>()
             .AddSingleton<ResponsesEndpoint>()
             .AddSingleton<ResponsesSocketEndpoint>()
@@ -102,7 +102,7 @@ internal static class EdgeService
     public static WebApplication MapEdge(this WebApplication app)
     {
         app.UseExceptionHandler(handler => handler.Run(AnswerFaultAsync));
-        app.UseDoors();
+        app.UsePortRules();
         app.UseInternalToken(except: SessionRoutes.Turns);
         app.UseWebSockets();
         app.MapServiceHealth();

@@ -49,8 +49,8 @@ internal sealed partial class Admissions(
                 var candidates = chosen.RotatedBy(request.TurnId);
                 // A newcomer does not overtake those who wait; what it holds already, being asked again, it keeps.
                 var onlyIfHeld = place is null && waiters.AnyoneWants(request.KeyId, candidates.Accounts);
-                var line = new KeyLine(request.KeyId, WaitMs: request.WaitMs > 0 ? (int)KnownToWait.TotalMilliseconds : 0, waiters.MoreWait(request.KeyId, place));
-                var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version, line, onlyIfHeld);
+                var waitingKey = new WaitingKey(request.KeyId, WaitMs: request.WaitMs > 0 ? (int)KnownToWait.TotalMilliseconds : 0, waiters.MoreWait(request.KeyId, place));
+                var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version, waitingKey, onlyIfHeld);
                 var waited = time.GetElapsedTime(began);
                 var left = TimeSpan.FromMilliseconds(request.WaitMs) - waited;
                 switch (outcome)
@@ -84,12 +84,12 @@ internal sealed partial class Admissions(
         }
     }
 
-    private async Task<(LeaseOutcome Outcome, int Index)> TryLeaseAsync(AdmissionRequest request, Candidates candidates, string version, KeyLine line, bool onlyIfHeld)
+    private async Task<(LeaseOutcome Outcome, int Index)> TryLeaseAsync(AdmissionRequest request, Candidates candidates, string version, WaitingKey waitingKey, bool onlyIfHeld)
     {
         try
         {
             var reservation = JsonSerializer.Serialize(new Reservation(request.KeyId, request.Model), ReservationJson.Default.Reservation);
-            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation, line, onlyIfHeld, request.MovesFrom);
+            return await slots.LeaseAsync(request.TurnId, candidates, version, reservation, waitingKey, onlyIfHeld, request.MovesFrom);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {

@@ -24,7 +24,7 @@ internal enum LeaseOutcome
 /// <summary>How an API key stands in line for slots, which are shared by key.</summary>
 /// <param name="WaitMs">For how long others know that it waits, if there is no slot; 0 if the turn does not wait.</param>
 /// <param name="MoreWait">True if more turns of the key wait here.</param>
-internal sealed record KeyLine(string KeyId, int WaitMs = 0, bool MoreWait = false);
+internal sealed record WaitingKey(string KeyId, int WaitMs = 0, bool MoreWait = false);
 
 /// <summary>Leases on accounts' slots, in Redis. All keys share the tag <c>{pool}</c>, so that one script may touch them in a cluster.</summary>
 internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<AccountsOptions> options)
@@ -67,12 +67,12 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// Leases a slot on the best candidate; the index is that of the candidate. A slot that the turn holds elsewhere is given up in the
     /// same step: no turn ever holds two, and one that gets none keeps what it has.
     /// </summary>
-    /// <param name="line">How the turn's key stands beside others: it gets no slot that another one waits for which was served before it.</param>
+    /// <param name="waitingKey">How the turn's key stands beside others: it gets no slot that another one waits for which was served before it.</param>
     /// <param name="onlyIfHeld">Only a slot that the turn has already.</param>
     /// <param name="movesFrom">The account whose slot the turn holds; where another one is remembered, that one counts.</param>
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<(LeaseOutcome Outcome, int Index)> LeaseAsync(
-        Guid turnId, Candidates candidates, string version, string reservation, KeyLine line, bool onlyIfHeld = false, string? movesFrom = null)
+        Guid turnId, Candidates candidates, string version, string reservation, WaitingKey waitingKey, bool onlyIfHeld = false, string? movesFrom = null)
     {
         var accounts = candidates.Accounts;
         List<RedisKey> keys =
@@ -87,7 +87,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
         var values = new RedisValue[Fixed + (3 * accounts.Count)];
         (values[0], values[1], values[2], values[3]) = (turnId.ToString("N"), LeaseMs, version, (long)RecoveryWindow.TotalMilliseconds);
         (values[4], values[5]) = (reservation, candidates.PreferredIndex + 1);
-        (values[6], values[7], values[8]) = (line.KeyId, line.WaitMs, line.MoreWait ? 1 : 0);
+        (values[6], values[7], values[8]) = (waitingKey.KeyId, waitingKey.WaitMs, waitingKey.MoreWait ? 1 : 0);
         for (var index = 0; index < accounts.Count; index++)
         {
             var account = accounts[index];
@@ -100,7 +100,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
             "stale" => (LeaseOutcome.Stale, -1),
             "recovering" => (LeaseOutcome.Recovering, -1),
             // An earlier answer was lost, and the account it named is no candidate any more.
-            "elsewhere" => await LeaseAsync(turnId, candidates, version, reservation, line, onlyIfHeld, AccountOf((string)answer[1]!)),
+            "elsewhere" => await LeaseAsync(turnId, candidates, version, reservation, waitingKey, onlyIfHeld, AccountOf((string)answer[1]!)),
             _ => (LeaseOutcome.Full, -1),
         };
     }

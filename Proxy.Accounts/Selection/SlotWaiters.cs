@@ -4,7 +4,7 @@ using Proxy.Accounts.Accounts;
 namespace Proxy.Accounts.Selection;
 
 /// <summary>
-/// Turns that wait for a slot within this instance, in a line for each API key: first come first served within a key, and the keys in turn. A freed slot wakes the first of the
+/// Turns that wait for a slot within this instance, in a queue for each API key: first come first served within a key, and the keys in turn. A freed slot wakes the first of the
 /// next key that may use it. Since slots are freed on other replicas too, whoever is first of its key for an account also looks for itself from time to time.
 /// </summary>
 internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvider time)
@@ -16,7 +16,7 @@ internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvide
     private readonly Lock _lock = new();
 
     // The key that was woken last stands at the end.
-    private readonly LinkedList<Line> _lines = [];
+    private readonly LinkedList<KeyQueue> _queues = [];
     private int _count;
 
     /// <summary>How many wait now.</summary>
@@ -36,7 +36,7 @@ internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvide
     {
         lock (_lock)
         {
-            return LineOf(keyId)?.Places.Any(place => place.WantsAnyOf(accounts)) == true;
+            return QueueOf(keyId)?.Places.Any(place => place.WantsAnyOf(accounts)) == true;
         }
     }
 
@@ -45,36 +45,36 @@ internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvide
     {
         lock (_lock)
         {
-            return (LineOf(keyId)?.Places.Count ?? 0) > (place is null ? 0 : 1);
+            return (QueueOf(keyId)?.Places.Count ?? 0) > (place is null ? 0 : 1);
         }
     }
 
     /// <summary>
-    /// Goes to the end of its key's line. The place is kept, however often it is waited at, until it is disposed. Null where all places are taken; but a key that has two places
+    /// Goes to the end of its key's queue. The place is kept, however often it is waited at, until it is disposed. Null where all places are taken; but a key that has two places
     /// less than another takes over the last one of the key that has most.
     /// </summary>
     public Place? TryJoin(string keyId, IReadOnlyList<Account> accounts)
     {
         lock (_lock)
         {
-            var line = LineOf(keyId);
+            var queue = QueueOf(keyId);
             if (_count >= options.Value.MaxWaitingTurns)
             {
-                var longest = _lines.MaxBy(other => other.Places.Count);
-                if (longest is null || longest.Places.Count < (line?.Places.Count ?? 0) + 2)
+                var longest = _queues.MaxBy(other => other.Places.Count);
+                if (longest is null || longest.Places.Count < (queue?.Places.Count ?? 0) + 2)
                 {
                     return null;
                 }
                 longest.Places.Last!.Value.Lose();
             }
-            if (line is null)
+            if (queue is null)
             {
-                line = new Line(keyId);
+                queue = new KeyQueue(keyId);
                 // Not served yet, so it is its turn.
-                _lines.AddFirst(line);
+                _queues.AddFirst(queue);
             }
-            var place = new Place(this, line, accounts);
-            line.Places.AddLast(place);
+            var place = new Place(this, queue, accounts);
+            queue.Places.AddLast(place);
             _count++;
             return place;
         }
@@ -92,17 +92,17 @@ internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvide
         }
     }
 
-    private Line? LineOf(string keyId) => _lines.FirstOrDefault(line => line.KeyId == keyId);
+    private KeyQueue? QueueOf(string keyId) => _queues.FirstOrDefault(queue => queue.KeyId == keyId);
 
     private void WakeNext(Func<Place, bool> wants)
     {
-        for (var node = _lines.First; node is not null; node = node.Next)
+        for (var node = _queues.First; node is not null; node = node.Next)
         {
             if (node.Value.Places.FirstOrDefault(place => !place.IsAwake && wants(place)) is { } next)
             {
                 next.Wake();
-                _lines.Remove(node);
-                _lines.AddLast(node);
+                _queues.Remove(node);
+                _queues.AddLast(node);
                 return;
             }
         }
@@ -110,32 +110,32 @@ internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvide
 
     private void Remove(Place place)
     {
-        if (!place.Line.Places.Remove(place))
+        if (!place.Queue.Places.Remove(place))
         {
             return;
         }
         _count--;
-        if (place.Line.Places.Count == 0)
+        if (place.Queue.Places.Count == 0)
         {
-            _lines.Remove(place.Line);
+            _queues.Remove(place.Queue);
         }
     }
 
     /// <summary>The turns of one key that wait.</summary>
-    internal sealed class Line(string keyId)
+    internal sealed class KeyQueue(string keyId)
     {
         public string KeyId { get; } = keyId;
 
         public LinkedList<Place> Places { get; } = [];
     }
 
-    /// <summary>A place in the line.</summary>
-    internal sealed class Place(SlotWaiters waiters, Line line, IReadOnlyList<Account> accounts) : IDisposable
+    /// <summary>A place in the queue.</summary>
+    internal sealed class Place(SlotWaiters waiters, KeyQueue queue, IReadOnlyList<Account> accounts) : IDisposable
     {
         private TaskCompletionSource _awake = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private volatile bool _isLost;
 
-        public Line Line { get; } = line;
+        public KeyQueue Queue { get; } = queue;
 
         public IReadOnlyList<Account> Accounts { get; private set; } = accounts;
 
@@ -177,7 +177,7 @@ internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvide
             }
         }
 
-        /// <summary>Leaves the line, with a slot or without; the next one looks whether there is one more.</summary>
+        /// <summary>Leaves the queue, with a slot or without; the next one looks whether there is one more.</summary>
         public void Dispose()
         {
             lock (waiters._lock)
@@ -208,7 +208,7 @@ internal sealed class SlotWaiters(IOptions<AccountsOptions> options, TimeProvide
         {
             lock (waiters._lock)
             {
-                return Accounts.Any(account => Line.Places.FirstOrDefault(place => place.Accounts.Any(other => other.Key == account.Key)) == this);
+                return Accounts.Any(account => Queue.Places.FirstOrDefault(place => place.Accounts.Any(other => other.Key == account.Key)) == this);
             }
         }
     }

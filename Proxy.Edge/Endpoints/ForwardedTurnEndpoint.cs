@@ -13,7 +13,7 @@ namespace Proxy.Edge.Endpoints;
 /// the internal token: it says who asks, and must fit this one request only.
 /// </summary>
 internal sealed class ForwardedTurnEndpoint(
-    RequestBodyReader bodies, TurnJournal journal, HttpTurnRunner runner, SessionRegistry sessions, ForwardedOnce seen, IOptions<EdgeOptions> options,
+    RequestBodyReader bodies, TurnJournal journal, HttpTurnRunner runner, SessionRegistry sessions, ForwardReplayGuard seen, IOptions<EdgeOptions> options,
     IOptions<InternalOptions> internals, TimeProvider time)
 {
     private readonly ForwardToken _token = new(internals.Value.Token);
@@ -38,10 +38,10 @@ internal sealed class ForwardedTurnEndpoint(
         using (body)
         {
             (var request, error) = TurnRequestScanner.Scan(body.Span);
-            var knock = ForwardToken.HashOf(body.Span) == forwarded.BodyHash ? seen.Take(forwarded.TurnId) : Knock.Again;
-            if (knock != Knock.First)
+            var check = ForwardToken.HashOf(body.Span) == forwarded.BodyHash ? seen.Take(forwarded.TurnId) : ReplayCheck.Repeated;
+            if (check != ReplayCheck.First)
             {
-                error = knock == Knock.Again ? Errors.InvalidForward : Errors.SessionsBusy;
+                error = check == ReplayCheck.Repeated ? Errors.InvalidForward : Errors.SessionsBusy;
             }
             if (error is not null)
             {

@@ -20,8 +20,8 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
     private static readonly TimeSpan UntoldRate = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan UntoldQuota = TimeSpan.FromMinutes(1);
 
-    private readonly GrowingPauses _pauses = new(time);
-    private readonly CredentialDoubts _doubts = new(time);
+    private readonly CoolDownBackoff _backoff = new(time);
+    private readonly RefusedCredentials _refusedCredentials = new(time);
 
     private readonly Channel<MarkRequest> _pending = Channel.CreateBounded<MarkRequest>(
         new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
@@ -35,7 +35,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
         }
         turn.HasCooled = true;
         var model = error.Kind == UpstreamErrorKind.RateLimit ? turn.Request.Model : null;
-        var until = error.ToldReset(time.GetUtcNow()) ?? _pauses.Until(account.Id, model, error.Kind == UpstreamErrorKind.Quota ? UntoldQuota : UntoldRate);
+        var until = error.ToldReset(time.GetUtcNow()) ?? _backoff.Until(account.Id, model, error.Kind == UpstreamErrorKind.Quota ? UntoldQuota : UntoldRate);
         _pending.Writer.TryWrite(new MarkRequest(account.Id, until, error.Code ?? error.Reason, model));
     }
 
@@ -46,7 +46,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
     public void NoteRefusedCredential(Turn turn, string reason, bool isRenewed)
     {
         var account = turn.Account!;
-        if (_doubts.IsCorroborated(account.Id, account.Token, turn.Id) || isRenewed)
+        if (_refusedCredentials.IsCorroborated(account.Id, account.Token, turn.Id) || isRenewed)
         {
             _pending.Writer.TryWrite(new MarkRequest(account.Id, time.GetUtcNow() + RefusedCredential, reason));
         }
@@ -57,7 +57,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
     {
         if (turn.Account is { } account)
         {
-            _doubts.Served(account.Id);
+            _refusedCredentials.Served(account.Id);
         }
     }
 

@@ -54,10 +54,10 @@ public sealed class SlotLeasesTests : SlotsTest
         var first = await LeaseAsync(slots, accounts, turn);
 
         Assert.Equal(first, await LeaseAsync(slots, accounts, turn));
-        Assert.Equal(first, (await slots.LeaseAsync(turn, new Candidates(accounts, -1), "0", "{}", new KeyLine("key"), onlyIfHeld: true)).Index == 0 ? "a" : "b");
+        Assert.Equal(first, (await slots.LeaseAsync(turn, new Candidates(accounts, -1), "0", "{}", new WaitingKey("key"), onlyIfHeld: true)).Index == 0 ? "a" : "b");
         Assert.NotEqual("Full", await LeaseAsync(slots, accounts));
         Assert.Equal("Full", await LeaseAsync(slots, accounts));
-        Assert.Equal(LeaseOutcome.Full, (await slots.LeaseAsync(Guid.CreateVersion7(), new Candidates([Some.Account("c")], -1), "0", "{}", new KeyLine("key"), onlyIfHeld: true)).Outcome);
+        Assert.Equal(LeaseOutcome.Full, (await slots.LeaseAsync(Guid.CreateVersion7(), new Candidates([Some.Account("c")], -1), "0", "{}", new WaitingKey("key"), onlyIfHeld: true)).Outcome);
     }
 
     [Theory, OnGarnet, OnRedis]
@@ -262,7 +262,7 @@ public sealed class SlotLeasesTests : SlotsTest
     {
         var slots = await OpenAsync(kind);
         Account[] accounts = [Some.Account("a") with { MaxConcurrentTurns = 3 }];
-        var greedy = new KeyLine("greedy", WaitMs: 60_000, MoreWait: true);
+        var greedy = new WaitingKey("greedy", WaitMs: 60_000, MoreWait: true);
         Assert.Equal("a a a Full", string.Join(' ', await LeaseAsync(slots, accounts, line: greedy), await LeaseAsync(slots, accounts, line: greedy), await LeaseAsync(slots, accounts, line: greedy), await LeaseAsync(slots, accounts, line: greedy)));
     }
 
@@ -272,7 +272,7 @@ public sealed class SlotLeasesTests : SlotsTest
     {
         var slots = await OpenAsync(kind);
         Account[] accounts = [Some.Account("a") with { MaxConcurrentTurns = 2 }];
-        var (greedy, modest) = (new KeyLine("greedy", WaitMs: 60_000, MoreWait: true), new KeyLine("modest", WaitMs: 60_000));
+        var (greedy, modest) = (new WaitingKey("greedy", WaitMs: 60_000, MoreWait: true), new WaitingKey("modest", WaitMs: 60_000));
         var turns = Enumerable.Range(0, 2).Select(_ => Guid.CreateVersion7()).ToArray();
         foreach (var turn in turns)
         {
@@ -296,13 +296,13 @@ public sealed class SlotLeasesTests : SlotsTest
         var slots = await OpenAsync(kind);
         var account = Some.Account("a");
         Account[] full = [account with { MaxConcurrentTurns = 0 }], open = [account with { MaxConcurrentTurns = 3 }];
-        var greedy = new KeyLine("greedy", WaitMs: 60_000, MoreWait: true);
+        var greedy = new WaitingKey("greedy", WaitMs: 60_000, MoreWait: true);
         await LeaseAsync(slots, open, line: greedy);
-        Assert.Equal("Full", await LeaseAsync(slots, full, line: new KeyLine("modest", WaitMs: 60_000)));
+        Assert.Equal("Full", await LeaseAsync(slots, full, line: new WaitingKey("modest", WaitMs: 60_000)));
 
         Assert.Equal("a Full", string.Join(' ', await LeaseAsync(slots, open, line: greedy), await LeaseAsync(slots, open, line: greedy)));
         // A turn that does not wait leaves nothing behind that others would have to leave room for.
-        Assert.Equal("a", await LeaseAsync(slots, open, line: new KeyLine("modest")));
+        Assert.Equal("a", await LeaseAsync(slots, open, line: new WaitingKey("modest")));
     }
 
     [Theory, OnGarnet, OnRedis]
@@ -311,19 +311,19 @@ public sealed class SlotLeasesTests : SlotsTest
         var slots = await OpenAsync(kind);
         var account = Some.Account("a");
         Account[] full = [account with { MaxConcurrentTurns = 0 }], open = [account with { MaxConcurrentTurns = 2 }];
-        await LeaseAsync(slots, open, line: new KeyLine("greedy"));
-        Assert.Equal("Full", await LeaseAsync(slots, full, line: new KeyLine("modest", WaitMs: 60_000)));
-        Assert.Equal("Full", await LeaseAsync(slots, open, line: new KeyLine("greedy")));
+        await LeaseAsync(slots, open, line: new WaitingKey("greedy"));
+        Assert.Equal("Full", await LeaseAsync(slots, full, line: new WaitingKey("modest", WaitMs: 60_000)));
+        Assert.Equal("Full", await LeaseAsync(slots, open, line: new WaitingKey("greedy")));
 
         await Redis.Database.SortedSetAddAsync(Prefix + "waiting:" + account.Key, "modest", 1);
 
-        Assert.Equal("a", await LeaseAsync(slots, open, line: new KeyLine("greedy")));
+        Assert.Equal("a", await LeaseAsync(slots, open, line: new WaitingKey("greedy")));
     }
 
     private static async Task<string> LeaseAsync(
-        SlotLeases slots, Account[] accounts, Guid? turn = null, int preferred = -1, string version = "0", string reservation = "{}", KeyLine? line = null)
+        SlotLeases slots, Account[] accounts, Guid? turn = null, int preferred = -1, string version = "0", string reservation = "{}", WaitingKey? line = null)
     {
-        var (outcome, index) = await slots.LeaseAsync(turn ?? Guid.CreateVersion7(), new Candidates(accounts, preferred), version, reservation, line ?? new KeyLine("key"));
+        var (outcome, index) = await slots.LeaseAsync(turn ?? Guid.CreateVersion7(), new Candidates(accounts, preferred), version, reservation, line ?? new WaitingKey("key"));
         return outcome == LeaseOutcome.Granted ? accounts[index].Name : outcome.ToString();
     }
 

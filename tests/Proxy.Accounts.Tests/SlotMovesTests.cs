@@ -195,7 +195,7 @@ public sealed class SlotMovesTests : SlotsTest
     private static async Task<string> LeaseAsync(
         SlotLeases slots, Guid turn, Account[] accounts, Account? from = null, bool onlyIfHeld = false, string version = "0")
     {
-        var (outcome, index) = await slots.LeaseAsync(turn, new Candidates(accounts, -1), version, "{}", new KeyLine("key"), onlyIfHeld, from?.Key);
+        var (outcome, index) = await slots.LeaseAsync(turn, new Candidates(accounts, -1), version, "{}", new WaitingKey("key"), onlyIfHeld, from?.Key);
         return outcome == LeaseOutcome.Granted ? accounts[index].Name : outcome.ToString();
     }
 }

@@ -90,6 +90,14 @@ public sealed class SlotWaitersTests
     }
 
     [Fact]
+    public void Of_keys_that_wait_alike_each_is_woken_before_any_is_woken_twice()
+    {
+        SlotWaiters.Place[] all = [Join("one", [_a]), Join("one", [_a]), Join("other", [_a]), Join("other", [_a])];
+        _waiters.Freed([_a.Key, _a.Key]);
+        Assert.Equal(["one", "other"], all.Where(place => place.IsAwake).Select(place => place.Queue.KeyId).Order());
+    }
+
+    [Fact]
     public void Newcomers_of_another_key_need_not_stand_behind()
     {
         using (Join("greedy", [_a]))

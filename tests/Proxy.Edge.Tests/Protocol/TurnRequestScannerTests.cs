@@ -106,6 +106,8 @@ public sealed class TurnRequestScannerTests
     [InlineData("""{"conversation":{"id":"a","id":"b"}}""", "conversation.id")]
     [InlineData("""{"stream_id":"a","stream_id":"b"}""", "stream_id")]
     [InlineData("""{"model":"a","model":"b"}""", "model")]
+    [InlineData("""{"input":[{"type":"item_reference","id":"msg_mine","id":"msg_anothers"}]}""", "id")]
+    [InlineData("""{"prompt":{"id":"pmpt_1","id":"pmpt_2"}}""", "id")]
     public void A_field_given_twice_is_refused(string json, string field)
     {
         var error = Refused(json);

@@ -99,6 +99,24 @@ public sealed class MatchingTests
         Assert.Equal(["failed", "success"], edge.Continuity.Rows.Select(row => row.Status).Order());
     }
 
+    // Upstream may begin a successor of its own while the lane's next turn waits to begin.
+    [Fact]
+    public async Task A_response_that_continues_something_else_is_not_the_waiting_turns()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Once().Stalls()));
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.SendAsync(Asking.Frame("first"));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await edge.Sim.SendToSocketsAsync("""{"type":"response.created","response":{"id":"resp_odd","status":"in_progress","previous_response_id":"resp_other"}}""");
+            edge.Sim.Release();
+            var events = (await socket.UntilTerminalAsync()).ConvertAll(text => JsonNode.Parse(text)!);
+            Assert.Equal("response.completed", events[^1].Type());
+            Assert.DoesNotContain(events, one => one.Id() == "resp_odd");
+        }
+        await edge.NothingIsLeftAsync(turns: 1);
+    }
+
     [Fact]
     public async Task So_does_a_lost_anchor_that_the_turn_did_not_name()
     {

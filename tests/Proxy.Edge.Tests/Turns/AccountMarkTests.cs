@@ -14,7 +14,7 @@ public sealed class AccountMarkTests
     [Fact]
     public void A_pause_grows_with_each_refusal_that_comes_after_it_and_not_with_those_within_it()
     {
-        var pauses = new GrowingPauses(_time);
+        var pauses = new CoolDownBackoff(_time);
         foreach (var seconds in (int[])[2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600])
         {
             var until = _time.GetUtcNow().AddSeconds(seconds);
@@ -31,7 +31,7 @@ public sealed class AccountMarkTests
     [Fact]
     public void The_pauses_that_are_remembered_are_bounded()
     {
-        var pauses = new GrowingPauses(_time);
+        var pauses = new CoolDownBackoff(_time);
         for (var model = 0; model < 5000; model++)
         {
             Assert.Equal(_time.GetUtcNow() + First, pauses.Until("a", $"m-{model}", First));
@@ -44,7 +44,7 @@ public sealed class AccountMarkTests
     [Fact]
     public void A_refused_credential_is_believed_when_another_turn_is_refused_too_and_none_was_served()
     {
-        var doubts = new CredentialDoubts(_time);
+        var doubts = new RefusedCredentials(_time);
         var (one, other) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         Assert.False(doubts.IsCorroborated("a", "token", one));
         Assert.False(doubts.IsCorroborated("a", "token", one));

@@ -1,16 +1,16 @@
 namespace Proxy.Edge.Sessions;
 
-/// <summary>What becomes of a forwarded turn that knocks.</summary>
-internal enum Knock
+/// <summary>Whether a forwarded turn may run here.</summary>
+internal enum ReplayCheck
 {
     /// <summary>It has not been here.</summary>
     First,
 
     /// <summary>It has: somebody sends it again.</summary>
-    Again,
+    Repeated,
 
     /// <summary>That could not be remembered.</summary>
-    NoRoom,
+    Full,
 }
 
 /// <summary>
@@ -18,7 +18,7 @@ internal enum Knock
 /// in again; this refuses new ones instead.
 /// </summary>
 /// <param name="most">Turns that are remembered at once.</param>
-internal sealed class ForwardedOnce(TimeProvider time, int most = 100_000)
+internal sealed class ForwardReplayGuard(TimeProvider time, int most = 100_000)
 {
     // Longer than a token lives, clocks that differ included.
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(2);
@@ -28,7 +28,7 @@ internal sealed class ForwardedOnce(TimeProvider time, int most = 100_000)
     private readonly Queue<(Guid Turn, long At)> _order = new();
 
     /// <summary>Takes note of a turn.</summary>
-    public Knock Take(Guid turnId)
+    public ReplayCheck Take(Guid turnId)
     {
         lock (_lock)
         {
@@ -38,15 +38,15 @@ internal sealed class ForwardedOnce(TimeProvider time, int most = 100_000)
             }
             if (_turns.Contains(turnId))
             {
-                return Knock.Again;
+                return ReplayCheck.Repeated;
             }
             if (_turns.Count >= most)
             {
-                return Knock.NoRoom;
+                return ReplayCheck.Full;
             }
             _turns.Add(turnId);
             _order.Enqueue((turnId, time.GetTimestamp()));
-            return Knock.First;
+            return ReplayCheck.First;
         }
     }
 }

@@ -6,7 +6,7 @@ using ServiceDefaults.Http;
 namespace Proxy.Accounts.Admin;
 
 /// <summary>Guards the admin API with its token.</summary>
-internal static class AdminGate
+internal static class AdminAuthentication
 {
     private static readonly ApiError WrongToken = new(
         StatusCodes.Status401Unauthorized, "invalid_admin_token", "The admin API needs the admin token as a bearer token.", ApiError.Authentication);
@@ -16,16 +16,16 @@ internal static class AdminGate
     {
         // Read with the first request: by then the options have been validated, all of them together.
         var expected = new Lazy<Secret>(() => new Secret(app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Token));
-        var guesses = new AdminGuesses(app.Services.GetRequiredService<TimeProvider>());
-        app.Use((context, next) => !context.Request.Path.StartsWithSegments("/admin") || context.Request.Path == open || Refuse(context, expected.Value, guesses) is not { } refusal
+        var throttle = new AdminThrottle(app.Services.GetRequiredService<TimeProvider>());
+        app.Use((context, next) => !context.Request.Path.StartsWithSegments("/admin") || context.Request.Path == open || Refuse(context, expected.Value, throttle) is not { } refusal
             ? next(context)
             : refusal.WriteAsync(context));
     }
 
-    private static ApiError? Refuse(HttpContext context, Secret expected, AdminGuesses guesses)
+    private static ApiError? Refuse(HttpContext context, Secret expected, AdminThrottle throttle)
     {
         var caller = CallerOf(context);
-        if (guesses.WaitOf(caller) is { } wait)
+        if (throttle.WaitOf(caller) is { } wait)
         {
             return new ApiError(StatusCodes.Status429TooManyRequests, "too_many_guesses", "Too many wrong admin tokens; wait.", ApiError.RateLimit, RetryAfter: wait);
         }
@@ -33,7 +33,7 @@ internal static class AdminGate
         {
             return null;
         }
-        guesses.NoteWrong(caller);
+        throttle.NoteWrong(caller);
         return WrongToken;
     }
 

@@ -4,13 +4,13 @@ namespace Proxy.Edge.Turns;
 /// Credentials that upstream has refused to one turn. One refusal may be that turn's own: only where another turn is refused too, and none was served
 /// in between, is it the account's.
 /// </summary>
-internal sealed class CredentialDoubts(TimeProvider time)
+internal sealed class RefusedCredentials(TimeProvider time)
 {
     private const int MostKept = 1000;
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(5);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Doubt> _doubts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Seen> _refused = new(StringComparer.Ordinal);
 
     /// <summary>True if the account's credential was refused to another turn already.</summary>
     public bool IsCorroborated(string accountId, string credential, Guid turnId)
@@ -19,15 +19,15 @@ internal sealed class CredentialDoubts(TimeProvider time)
         var hash = credential.GetHashCode(StringComparison.Ordinal);
         lock (_lock)
         {
-            if (_doubts.TryGetValue(accountId, out var known) && known.CredentialHash == hash && known.TurnId != turnId && time.GetElapsedTime(known.At, now) < Kept)
+            if (_refused.TryGetValue(accountId, out var known) && known.CredentialHash == hash && known.TurnId != turnId && time.GetElapsedTime(known.At, now) < Kept)
             {
                 return true;
             }
-            if (_doubts.Count >= MostKept)
+            if (_refused.Count >= MostKept)
             {
-                _doubts.Clear();
+                _refused.Clear();
             }
-            _doubts[accountId] = new Doubt(hash, turnId, now);
+            _refused[accountId] = new Seen(hash, turnId, now);
             return false;
         }
     }
@@ -37,9 +37,9 @@ internal sealed class CredentialDoubts(TimeProvider time)
     {
         lock (_lock)
         {
-            _doubts.Remove(accountId);
+            _refused.Remove(accountId);
         }
     }
 
-    private readonly record struct Doubt(int CredentialHash, Guid TurnId, long At);
+    private readonly record struct Seen(int CredentialHash, Guid TurnId, long At);
 }

@@ -11,7 +11,7 @@ namespace Proxy.Edge.Endpoints;
 /// Which port serves what. Clients come to the public one. What edges and operators ask comes to the internal one (<see cref="EdgeOptions.InternalPort"/>), which a deployment
 /// shows to nobody: a token that leaks is then of no use outside. The admin API is served on the public port, too, to callers on this machine.
 /// </summary>
-internal static class Doors
+internal static class PortRules
 {
     private const string Internal = "/internal";
     private const string DefaultAddress = "http://localhost:5000";
@@ -39,7 +39,7 @@ internal static class Doors
     }
 
     /// <summary>Refuses what is not served where it was asked for.</summary>
-    public static void UseDoors(this WebApplication app) => app.Use((context, next) =>
+    public static void UsePortRules(this WebApplication app) => app.Use((context, next) =>
     {
         var options = context.RequestServices.GetRequiredService<IOptions<EdgeOptions>>().Value;
         var refusal = Check(

@@ -8,7 +8,7 @@ using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Tests.Endpoints;
 
-public sealed class DoorTests
+public sealed class PortRulesTests
 {
     [Theory]
     [InlineData("/internal/drain", false, false, "unknown_url")]
@@ -25,7 +25,7 @@ public sealed class DoorTests
     [InlineData("/health", true, false, null)]
     [InlineData("/alive", false, false, null)]
     public void Each_port_serves_its_own(string path, bool isInternalPort, bool isAdmin, string? code) =>
-        Assert.Equal(code, Doors.Check(new PathString(path), isInternalPort, isAdmin)?.Code);
+        Assert.Equal(code, PortRules.Check(new PathString(path), isInternalPort, isAdmin)?.Code);
 
     [Fact]
     public async Task Internal_routes_are_on_a_port_of_their_own()

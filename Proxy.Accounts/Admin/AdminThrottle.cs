@@ -4,7 +4,7 @@ namespace Proxy.Accounts.Admin;
 /// Bounds how often the admin token can be guessed: so many wrong ones a minute from one caller, then none of that caller's is looked at for the rest of the minute. Callers
 /// beyond those that are remembered share one count.
 /// </summary>
-internal sealed class AdminGuesses(TimeProvider time)
+internal sealed class AdminThrottle(TimeProvider time)
 {
     private const int MostWrong = 10;
     private const int MostCallers = 1000;

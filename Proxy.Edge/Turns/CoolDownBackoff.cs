@@ -4,7 +4,7 @@ namespace Proxy.Edge.Turns;
 /// For how long an account is left alone that refuses without saying until when: short at first, twice as long each time it refuses again soon after a pause.
 /// What is refused while a pause runs, as all turns are that were under way, does not lengthen it.
 /// </summary>
-internal sealed class GrowingPauses(TimeProvider time)
+internal sealed class CoolDownBackoff(TimeProvider time)
 {
     private const int MostKept = 1000;
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
