@@ -11,11 +11,14 @@ namespace Proxy.Accounts.Selection;
 internal sealed partial class Admissions(
     AccountDirectory directory, SlotLeases slots, SlotWaiters waiters, IOptions<AccountsOptions> options, TimeProvider time, ILogger<Admissions> logger)
 {
-    // After this long without slots to count from, the caller is told to come back.
+    // Without slots to count from, the caller is told to come back after this long, and after so much more if it would wait for a slot anyway: a Redis that stalls,
+    // or is restarted, then costs no turn.
     private static readonly TimeSpan RecoveryBound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan MoreForRecovery = TimeSpan.FromSeconds(8);
     // Whoever waits looks for itself this often, and may be late.
     private static readonly TimeSpan KnownToWait = SlotWaiters.LookAgain * 3;
     private static readonly TimeSpan RecoveryPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestRecoveryPause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>The account, with a slot leased where the purpose is a turn; or why there is none.</summary>
     /// <exception cref="Npgsql.NpgsqlException">No account has ever been read and Postgres is away.</exception>
@@ -31,6 +34,8 @@ internal sealed partial class Admissions(
         try
         {
             var began = time.GetTimestamp();
+            var patience = RecoveryBound + Min(TimeSpan.FromMilliseconds(request.WaitMs), MoreForRecovery);
+            var pause = RecoveryPause;
             var snapshot = request.RefreshCredential ? await directory.ReadAnewAsync(cancellationToken) : await directory.GetAsync(cancellationToken);
             while (true)
             {
@@ -64,10 +69,11 @@ internal sealed partial class Admissions(
                     case LeaseOutcome.Stale:
                         snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
                         break;
-                    case LeaseOutcome.Recovering when waited >= RecoveryBound:
+                    case LeaseOutcome.Recovering when waited >= patience:
                         return Refuse(RefusalReason.Recovering);
                     case LeaseOutcome.Recovering:
-                        await Task.Delay(RecoveryPause, time, cancellationToken);
+                        await Task.Delay(pause, time, cancellationToken);
+                        pause = Min(pause * 2, LongestRecoveryPause);
                         break;
                     case LeaseOutcome.Full when left <= TimeSpan.Zero || place?.IsLost == true || (place ??= waiters.TryJoin(request.KeyId, candidates.Accounts)) is null:
                         return Refuse(RefusalReason.AtCapacity);
@@ -99,6 +105,8 @@ internal sealed partial class Admissions(
     }
 
     private AdmissionResponse Grant(Account account) => new(account.Admit(options.Value.LeaseSeconds, time.GetUtcNow()), null);
+
+    private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private AdmissionResponse Refuse(RefusalReason reason) => new(null, new AdmissionRefusal(reason, time.GetUtcNow() + TimeSpan.FromSeconds(1)));
 

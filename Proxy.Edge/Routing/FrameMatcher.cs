@@ -79,9 +79,14 @@ internal static class FrameMatcher
             return mentioned;
         }
         int[] waiting = [.. followUps.Where(index => pending[index].ResponseId is null)];
-        return waiting.Length > 0
-            ? waiting.Select(index => pending[index].Anchor).Distinct().Count() == 1 ? waiting : []
-            : followUps.Count == 1 ? followUps : [];
+        if (waiting.Length > 0)
+        {
+            return waiting.Select(index => pending[index].Anchor).Distinct().Count() == 1 ? waiting : [];
+        }
+        // What names no lane is rather the turn's that waits where there is none to name than one's that has begun on a lane of its own.
+        return IndexOf(pending, turn => turn.Lane == Lane.Default && turn.ResponseId is null) is { } unnamed ? [unnamed]
+            : followUps.Count == 1 ? followUps
+            : [];
     }
 
     private static bool Names(UpstreamError error, string? anchor) =>

@@ -67,9 +67,12 @@ internal sealed class SocketAttempts(bool hasLanes)
     /// <summary>True if nobody waits for any other.</summary>
     public bool IsAlone(SocketAttempt attempt) => All.All(other => ReferenceEquals(other, attempt) || other.IsAbandoned);
 
-    /// <summary>The only turn on the socket, if it waits for its response to be created: an error that is about no response known here must be its own.</summary>
-    public SocketAttempt? OnlyWaiting(in ResponseFacts facts) =>
+    /// <summary>
+    /// The only turn on the socket, if it waits for its response to be created: an error that is about no response known here, and names no other lane, must be its own.
+    /// </summary>
+    public SocketAttempt? OnlyWaiting(ReadOnlySpan<byte> json, in ResponseFacts facts) =>
         All.Take(2).ToArray() is [{ IsAbandoned: false, ResponseId: null } only]
+            && (!hasLanes || LaneIn(json) is not { } named || named == only.Lane)
             && (facts.Id is not { } id || (_over?.Contains(id) != true && _ended.Values.All(turn => turn.ResponseId != id)))
             ? only
             : null;

@@ -65,7 +65,7 @@ internal sealed class UpstreamEvents(
             return await RelayAsync(successor, head, facts, message, cancellationToken);
         }
         var matches = attempts.Match(head.Kind, message.Span, facts);
-        if (matches.Count == 0 && head.Kind is EventKind.Failed or EventKind.Error && attempts.OnlyWaiting(facts) is { } only)
+        if (matches.Count == 0 && head.Kind is EventKind.Failed or EventKind.Error && attempts.OnlyWaiting(message.Span, facts) is { } only)
         {
             // It quotes what nobody knows, and there is only one whose it can be. Should anything else come of that, it must not reach the next turn.
             Fail(only, facts, message);
@@ -89,8 +89,13 @@ internal sealed class UpstreamEvents(
                 if (!TryPass(attempt, head, facts))
                 {
                     Fail(attempt, facts, message);
+                    if (IsUnnamed(message, attempt.Lane))
+                    {
+                        // A guess, if a good one: what may still come of that turn must not reach the lane's next.
+                        end.Retire();
+                    }
                 }
-                else if (!await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken))
+                else if (!await attempt.Client.SendAsync(head, ErrorOf(message, attempt.Lane), cancellationToken))
                 {
                     return false;
                 }
@@ -177,13 +182,19 @@ internal sealed class UpstreamEvents(
         end.Remove(attempt);
         if (attempt.TryFinish())
         {
-            attempt.TryEnd(RejectionOf(facts) with { IsAlone = isAlone, Raw = EventOf(message, attempt.Lane).ToArray() });
+            attempt.TryEnd(RejectionOf(facts) with { IsAlone = isAlone, Raw = ErrorOf(message, attempt.Lane).ToArray() });
             return;
         }
         attempt.TryEnd(null);
     }
 
     private static RecoverySignal RejectionOf(ResponseFacts facts) => new(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
+
+    // An error may be a turn's without naming its lane; the turn's client is told which.
+    private ReadOnlyMemory<byte> ErrorOf(PooledBody message, string lane) =>
+        IsUnnamed(message, lane) ? StreamIds.Insert(message.Span, lane) : EventOf(message, lane);
+
+    private bool IsUnnamed(PooledBody message, string lane) => hasLanes && lane.Length > 0 && EventScanner.ReadStreamId(message.Span) is null;
 
     private ReadOnlyMemory<byte> EventOf(PooledBody message, string lane) => hasLanes || lane.Length == 0 ? message.Memory : StreamIds.Insert(message.Span, lane);
 }

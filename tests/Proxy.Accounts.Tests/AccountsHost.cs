@@ -26,6 +26,9 @@ internal sealed class AccountsHost : IAsyncDisposable
     /// <summary>The encryption key of all hosts that are not given another.</summary>
     public static readonly string Keys = EncryptionKeys.Generate("first");
 
+    /// <summary>A database with the service's tables.</summary>
+    public static readonly PostgresTemplate Migrated = new(database => new Migrator(database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(AccountsService).Assembly, default));
+
     private readonly WebApplication _app;
 
     private AccountsHost(WebApplication app, CapturedLogs logs)
@@ -49,7 +52,6 @@ internal sealed class AccountsHost : IAsyncDisposable
     public static async Task<AccountsHost> StartAsync(
         TestStores stores, string? seed = null, Dictionary<string, string?>? settings = null, bool counting = true)
     {
-        await new Migrator(stores.Postgres.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(AccountsService).Assembly, default);
         if (counting)
         {
             await stores.Redis.Database.StringSetAsync("accounts:{pool}:generation", "1");

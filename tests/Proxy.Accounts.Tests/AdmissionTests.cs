@@ -244,6 +244,18 @@ public sealed class AdmissionTests : StoresTest
     }
 
     [Fact]
+    public async Task A_turn_that_would_wait_for_a_slot_waits_for_redis_too()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main")));
+        Stores.Redis.Gate.Close();
+        var waiting = host.AdmitAsync(waitMs: 20_000);
+        // Longer away than a turn waits that has no time.
+        Assert.Equal(RefusalReason.Recovering, (await host.AdmitAsync()).Refusal?.Reason);
+        Stores.Redis.Gate.Open();
+        Assert.NotNull((await waiting).Account);
+    }
+
+    [Fact]
     public async Task While_redis_is_down_turns_are_refused_and_what_takes_no_slot_is_served()
     {
         await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main")));

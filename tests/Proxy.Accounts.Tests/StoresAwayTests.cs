@@ -6,7 +6,6 @@ using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
 using Proxy.Accounts.Contracts;
 using Proxy.Accounts.Selection;
-using ServiceDefaults.Data;
 using ServiceDefaults.Http;
 using Testing;
 
@@ -18,7 +17,6 @@ public sealed class StoresAwayTests : StoresTest
     [Fact]
     public async Task The_service_starts_while_postgres_is_away_and_seeds_when_it_is_back()
     {
-        await new Migrator(Stores.Postgres.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(AccountsService).Assembly, default);
         await Stores.Redis.Database.StringSetAsync("accounts:{pool}:generation", "1");
         Stores.Postgres.Gate.Close();
         await using var app = AccountsHost.Build(Stores, new CapturedLogs(), new() { ["Accounts:Seed"] = Seed(AccountJson("main")) });

@@ -8,7 +8,7 @@ public abstract class StoresTest : IAsyncLifetime
 {
     private protected TestStores Stores { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Stores = await TestStores.CreateAsync();
+    public async Task InitializeAsync() => Stores = await TestStores.CreateAsync(AccountsHost.Migrated);
 
     public async Task DisposeAsync() => await Stores.DisposeAsync();
 

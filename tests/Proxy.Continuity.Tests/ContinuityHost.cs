@@ -19,6 +19,9 @@ internal sealed class ContinuityHost : IAsyncDisposable
 {
     private const string Token = "a-token-of-the-tests";
 
+    /// <summary>A database with the service's tables.</summary>
+    public static readonly PostgresTemplate Migrated = new(database => new Migrator(database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(ContinuityService).Assembly, default));
+
     private readonly WebApplication _app;
 
     private ContinuityHost(WebApplication app, HttpClient http) => (_app, Http) = (app, http);
@@ -27,12 +30,8 @@ internal sealed class ContinuityHost : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<ContinuityHost> StartAsync(TestStores stores, TimeProvider? time = null, bool migrate = true)
+    public static async Task<ContinuityHost> StartAsync(TestStores stores, TimeProvider? time = null)
     {
-        if (migrate)
-        {
-            await new Migrator(stores.Postgres.Database, NullLogger<Migrator>.Instance).MigrateAsync(typeof(ContinuityService).Assembly, default);
-        }
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");

@@ -15,7 +15,7 @@ public sealed class PartitionTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _stores = await TestStores.CreateAsync();
+        _stores = await TestStores.CreateAsync(ContinuityHost.Migrated);
         _host = await ContinuityHost.StartAsync(_stores, _time);
         await Eventually.TrueAsync(async () => (await PartitionsAsync()).Length > 0);
     }

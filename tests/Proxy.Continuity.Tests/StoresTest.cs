@@ -11,7 +11,7 @@ public abstract class StoresTest : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Stores = await TestStores.CreateAsync();
+        Stores = await TestStores.CreateAsync(ContinuityHost.Migrated);
         Host = await ContinuityHost.StartAsync(Stores);
     }
 

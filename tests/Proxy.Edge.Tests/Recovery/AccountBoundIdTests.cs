@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Proxy.Edge.Tests.Fixture;
+using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
@@ -20,6 +21,7 @@ public sealed class AccountBoundIdTests
         await using var other = onAnotherEdge ? await edge.StartAnotherAsync() : null;
         await CompletedAsync(other ?? edge, $$"""{"model":"{{RunningEdge.Model}}","input":[{"type":"item_reference","id":"{{item}}"},{"role":"user","content":"and?"}]}""");
         Assert.Equal(2, edge.BodiesAt("b").Count);
+        await Eventually.TrueAsync(() => edge.Continuity.Rows.Any(row => row.RequestId == (string?)made["id"]));
         Assert.Equal(item, Assert.Single(edge.Continuity.Rows, row => row.Items is not null && row.RequestId == (string?)made["id"]).Items);
     }
 

@@ -99,6 +99,73 @@ public sealed class MatchingTests
         Assert.Equal(["failed", "success"], edge.Continuity.Rows.Select(row => row.Status).Order());
     }
 
+    // A late error of a lane whose turn has ended: neither the turn that waits beside it nor the lane's next one may take it for its own.
+    [Fact]
+    public async Task An_error_that_names_another_lane_is_not_the_waiting_turns()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: true);
+            edge.Sim.Script(rule => rule.When(when => when with { Contains = "slow" }).Once().Stalls());
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            await socket.SendAsync(Asking.Frame("quick", lane: "x"));
+            Told.Completed((await socket.UntilTerminalAsync()).ConvertAll(text => JsonNode.Parse(text)!));
+            await socket.SendAsync(Asking.Frame("slow"));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await edge.Sim.SendToSocketsAsync("""{"type":"error","status":400,"stream_id":"x","error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Previous response not found."}}""");
+            edge.Sim.Release();
+            var events = (await socket.UntilTerminalAsync()).ConvertAll(text => JsonNode.Parse(text)!);
+            Told.Completed(events);
+            Assert.All(events, one => Assert.Null(one.Lane()));
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
+    }
+
+    [Fact]
+    public async Task An_error_that_names_no_lane_is_told_on_the_lane_of_its_turn()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge =>
+        {
+            edge.Add("a", lanes: true);
+            edge.Sim.Script(rule => rule.Once().Stalls());
+        });
+        using (var socket = await edge.ConnectAsync())
+        {
+            var lanes = new Lanes(socket);
+            await lanes.BeginAsync("x", null, "alone");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await edge.Sim.SendToSocketsAsync("""{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"invalid_value","message":"No."}}""");
+            Assert.Equal("error", (await lanes.EndAsync("x"))[^1].Type());
+            Assert.Empty(lanes.Laneless);
+            edge.Sim.Release();
+            await lanes.StillWorksAsync("x");
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
+    }
+
+    // The one beside it has begun and would be named.
+    [Fact]
+    public async Task A_lost_anchor_without_a_name_is_the_turns_that_waits_without_a_lane()
+    {
+        await using var edge = await StartAsync(Position.Created);
+        edge.Sim.Script(rule => rule.When(when => when with { Contains = "unnamed" }).Once().Stalls());
+        using (var socket = await edge.ConnectAsync())
+        {
+            var lanes = new Lanes(socket);
+            await lanes.BeginAsync("x", "resp_anchor");
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+            await socket.SendAsync(Asking.Frame("unnamed"));
+            await edge.Sim.WhenAsync(sim => sim.Stalled == 2);
+            await edge.Sim.SendToSocketsAsync(Lost.Replace("upstream lost ANCHOR", "it is lost", StringComparison.Ordinal));
+            edge.Sim.Release();
+            Told.Completed(await lanes.EndAsync("x"));
+        }
+        await edge.NothingIsLeftAsync(turns: 2);
+        Assert.Contains(edge.Continuity.Rows, row => row.Status == "success");
+    }
+
     // Upstream may begin a successor of its own while the lane's next turn waits to begin.
     [Fact]
     public async Task A_response_that_continues_something_else_is_not_the_waiting_turns()

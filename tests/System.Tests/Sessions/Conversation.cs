@@ -45,7 +45,10 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
     /// <summary>How often the conversation has had to be sent anew.</summary>
     public int Rebuilt { get; private set; }
 
-    /// <summary>How often the client has given a turn up that an edge had taken, and asked again. The edge may still have it done, and then that is the latest on its socket.</summary>
+    /// <summary>
+    /// How often the client has asked again without knowing what became of a turn: it gave up waiting, its connection broke, or it was told of a failure on the way. The
+    /// turn may still be done, by an edge that another one had passed it to, and is then the latest on its socket.
+    /// </summary>
     public int GivenUp { get; private set; }
 
     /// <summary>One more turn, to its end.</summary>
@@ -60,6 +63,8 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
             if (answer is null || (int)answer.Status >= 500 || answer.Status == HttpStatusCode.TooManyRequests)
             {
                 incidents.CountRetry();
+                // 429 and 503 say that nothing was done.
+                GivenUp += answer?.Status is null or HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable ? 0 : 1;
                 await Task.Delay(Pause, TimeProvider.System);
                 continue;
             }
@@ -107,7 +112,7 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or TimeoutException)
         {
-            GivenUp += exception is TimeoutException ? 1 : 0;
+            GivenUp += exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } ? 0 : 1;
             return null;
         }
     }

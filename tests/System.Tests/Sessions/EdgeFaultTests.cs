@@ -23,7 +23,7 @@ public sealed class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
         TimeSpan[] told = [.. incidents.NotFound.Select(told => told.Elapsed).Order()];
         output.WriteLine($"{told.Length} anchors told dead: half of them within {told[told.Length / 2].TotalMilliseconds:F0} ms, the slowest in {told[^1].TotalMilliseconds:F0} ms, "
             + $"{told.Count(elapsed => elapsed > TimeSpan.FromSeconds(1))} later than a second; {incidents.Retried} turns tried again");
-        // Three faults cost a conversation three times at most (and a client that does not wait for a frozen edge once more), and one whose responses upstream stores nothing.
+        // Three faults cost a conversation three times at most (and a turn of which the client does not know what became once more), and one whose responses upstream stores nothing.
         Assert.All(conversations, conversation => Assert.InRange(conversation.Rebuilt, 0, 3 + conversation.GivenUp));
         Assert.All(await stored, conversation => Assert.Equal(0, conversation.Rebuilt));
         // On a busy machine one or the other may take longer; that clients wait as a rule would be a fault.

@@ -9,28 +9,28 @@ internal static class GarnetTool
 {
     private const string Package = "garnet-server";
 
-    // Of two that restore at the same time one may find the other's half-written package, and fails.
-    private const int RestoreTries = 2;
     private static readonly TimeSpan RestoreLimit = TimeSpan.FromMinutes(5);
 
+    // Once for the test process: of two that restore at the same time one finds the other's half-written package.
+    private static readonly Lazy<Task<string>> Found = new(RestoreAsync);
+
     /// <summary>The server itself, not <c>dotnet tool run</c>, which would stand between it and our signals. Restored if need be.</summary>
-    public static async Task<string> FindAsync()
+    public static Task<string> FindAsync() => Found.Value;
+
+    private static async Task<string> RestoreAsync()
     {
-        for (var tries = 0; tries < RestoreTries; tries++)
+        if (Installed() is { } server)
         {
-            if (Installed() is { } server)
-            {
-                return server;
-            }
-            await ChildProcess.RunAsync(
-                new Launch(BuiltPrograms.Dotnet, "tool", "restore")
-                {
-                    // Fetching a package may need the proxy.
-                    Environment = ChildEnvironment.Everything(),
-                    WorkingDirectory = BuiltPrograms.SolutionDirectory,
-                },
-                RestoreLimit);
+            return server;
         }
+        await ChildProcess.RunAsync(
+            new Launch(BuiltPrograms.Dotnet, "tool", "restore")
+            {
+                // Fetching a package may need the proxy.
+                Environment = ChildEnvironment.Everything(),
+                WorkingDirectory = BuiltPrograms.SolutionDirectory,
+            },
+            RestoreLimit);
         return Installed() ?? throw new InvalidOperationException($"dotnet tool restore did not bring {Package}.");
     }
 

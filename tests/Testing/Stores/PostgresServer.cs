@@ -31,7 +31,8 @@ internal sealed class PostgresServer
     public async Task<string> CreateDatabaseAsync(string template = "template1")
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"test_{Interlocked.Increment(ref _databases)}");
-        await ExecuteAsync(Port, Superuser, $"CREATE DATABASE {name} TEMPLATE {template}");
+        // By its files and not by way of the log, which is for large databases and costs five times as much of a small one.
+        await ExecuteAsync(Port, Superuser, $"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
         return name;
     }
 
@@ -64,7 +65,7 @@ internal sealed class PostgresServer
     {
         var binaries = FindBinaries();
         var port = FreePorts.InARow(1);
-        var directory = Directory.CreateTempSubdirectory("postgres-").FullName;
+        var directory = StoreDirectory.Create("postgres-");
         var data = Path.Combine(directory, "data");
         // PostgreSQL refuses to run as root.
         string[] asUser = [];
@@ -83,7 +84,7 @@ internal sealed class PostgresServer
         await ChildProcess.RunAsync(Command("initdb", "-D", data, "-U", Superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"), StartLimit);
         var process = RestartingProcess.Start("postgres", Command("postgres",
             "-D", data, "-p", port.ToString(CultureInfo.InvariantCulture), "-h", "127.0.0.1", "-k", "",
-            "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB"));
+            "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB", "-c", "dynamic_shared_memory_type=mmap", "-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"));
         try
         {
             await Eventually.SucceedsAsync(() => ExecuteAsync(port, Superuser, "SELECT 1"), StartLimit);

@@ -15,11 +15,11 @@ public sealed class PostgresStore : IAsyncDisposable
         Database = NpgsqlDataSource.Create(PostgresServer.ConnectionString(server.Port, name));
     }
 
-    /// <summary>Makes one; the server is started if it does not run yet.</summary>
-    public static async Task<PostgresStore> CreateAsync()
+    /// <summary>Makes one, empty or a copy of a template; the server is started if it does not run yet.</summary>
+    public static async Task<PostgresStore> CreateAsync(PostgresTemplate? template = null)
     {
         var server = await PostgresServer.SharedAsync();
-        return new PostgresStore(server, await server.CreateDatabaseAsync());
+        return new PostgresStore(server, template is null ? await server.CreateDatabaseAsync() : await server.CreateDatabaseAsync(await template.NameAsync()));
     }
 
     /// <summary>The way of <see cref="ConnectionString"/>.</summary>

@@ -26,7 +26,7 @@ internal sealed class RedisServer : IAsyncDisposable
     public static async Task<RedisServer> StartAsync(RedisKind kind, int databases, bool keepsData)
     {
         var port = FreePorts.InARow(1);
-        var directory = Directory.CreateTempSubdirectory("redis-").FullName;
+        var directory = StoreDirectory.Create("redis-");
         var launch = await RedisProgram.LaunchAsync(kind, port, directory, databases, keepsData);
         var server = new RedisServer(RestartingProcess.Start("redis", launch), port, directory);
         try

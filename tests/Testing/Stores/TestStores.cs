@@ -5,11 +5,11 @@ public sealed class TestStores : IAsyncDisposable
 {
     private TestStores(PostgresStore postgres, RedisStore redis) => (Postgres, Redis) = (postgres, redis);
 
-    /// <summary>Makes both; the servers are started if they do not run yet.</summary>
-    public static async Task<TestStores> CreateAsync(RedisKind kind = RedisKind.Garnet)
+    /// <summary>Makes both, the PostgreSQL one empty or a copy of a template; the servers are started if they do not run yet.</summary>
+    public static async Task<TestStores> CreateAsync(PostgresTemplate? template = null)
     {
-        var redis = RedisStore.CreateAsync(kind);
-        return new TestStores(await PostgresStore.CreateAsync(), await redis);
+        var redis = RedisStore.CreateAsync();
+        return new TestStores(await PostgresStore.CreateAsync(template), await redis);
     }
 
     /// <summary>The database in PostgreSQL.</summary>

@@ -36,17 +36,11 @@ internal sealed partial class Seen
     /// <summary>What each turn's client got, in short.</summary>
     public ConcurrentDictionary<int, string> Got { get; } = new();
 
-    /// <summary>Turns with which something is wrong.</summary>
-    public ConcurrentQueue<PlannedTurn> Wronged { get; } = new();
+    /// <summary>The file that tells all of it, if anything is wrong.</summary>
+    public string? Transcript { get; set; }
 
-    public void Wrong(PlannedTurn? turn, string what)
-    {
+    public void Wrong(PlannedTurn? turn, string what) =>
         Violations.Enqueue(turn is null ? what : $"{turn.Marker} ({turn.Fault?.Name ?? "no fault"}): {what}");
-        if (turn is not null)
-        {
-            Wronged.Enqueue(turn);
-        }
-    }
 
     public void Ended(PlannedTurn turn, Ending ending)
     {
