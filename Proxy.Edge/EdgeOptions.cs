@@ -93,6 +93,10 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(1, 86400)]
     public int TurnSeconds { get; set; } = 3600;
 
+    /// <summary>Age in seconds at which an upstream socket takes no new conversation, and is closed when it is unused: upstream cuts it at an hour. Default 3300.</summary>
+    [Range(0.01, 3600)]
+    public double RetireSocketSeconds { get; set; } = 3300;
+
     /// <summary>Milliseconds the terminal event waits for its response's owner to be published. Default 500.</summary>
     [Range(0, 10_000)]
     public int PublicationWaitMs { get; set; } = 500;

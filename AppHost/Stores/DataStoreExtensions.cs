@@ -27,8 +27,8 @@ internal static class DataStoreExtensions
         var redis = builder.AddLocalRedis(
             DataStoreNames.Redis, local.Redis, Path.Combine(settings.DataDirectory, DataStoreNames.Redis), builder.AddStorePassword(DataStoreNames.Redis, settings));
         return new(
-            postgres.AddDatabase(DataStoreNames.ContinuityDb, ContinuityDatabase),
-            postgres.AddDatabase(DataStoreNames.AccountsDb, AccountsDatabase),
+            postgres.AddDatabase(DataStoreNames.ContinuityDb, ContinuityDatabase, builder.AddStorePassword(DataStoreNames.ContinuityDb, settings)),
+            postgres.AddDatabase(DataStoreNames.AccountsDb, AccountsDatabase, builder.AddStorePassword(DataStoreNames.AccountsDb, settings)),
             redis,
             [postgres.Resource, redis.Resource]);
     }

@@ -14,7 +14,7 @@ internal sealed class LocalPostgresResource(string name, string directory, Param
 
     public List<LocalDatabaseResource> Databases { get; } = [];
 
-    /// <summary>In Npgsql's format. The address and not <c>localhost</c>: the server does not listen on ::1.</summary>
+    /// <summary>The administrator's, in Npgsql's format. The address and not <c>localhost</c>: the server does not listen on ::1.</summary>
     public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create(
         $"Host=127.0.0.1;Port={Endpoint.Property(EndpointProperty.Port)};Username={PostgresCluster.UserName};Password={password}");
 
@@ -27,15 +27,19 @@ internal sealed class LocalPostgresResource(string name, string directory, Param
     }
 }
 
-/// <summary>A database of it, made when the server is ready and it is not there yet.</summary>
-internal sealed class LocalDatabaseResource(string name, string databaseName, LocalPostgresResource parent)
+/// <summary>A database of it and the role of the same name that owns it, made when the server is ready and they are not there yet.</summary>
+internal sealed class LocalDatabaseResource(string name, string databaseName, ParameterResource password, LocalPostgresResource parent)
     : Resource(name), IResourceWithParent<LocalPostgresResource>, IResourceWithConnectionString
 {
     public LocalPostgresResource Parent => parent;
 
     public string DatabaseName => databaseName;
 
-    public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"{parent};Database={databaseName}");
+    /// <summary>Of the role.</summary>
+    public ParameterResource Password => password;
+
+    public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create(
+        $"Host=127.0.0.1;Port={parent.Endpoint.Property(EndpointProperty.Port)};Username={databaseName};Password={password};Database={databaseName}");
 }
 
 /// <summary>Declares them.</summary>
@@ -75,10 +79,9 @@ internal static class LocalPostgres
                 connectionString = await resource.ConnectionStringExpression.GetValueAsync(cancellationToken))
             .OnResourceReady(async (resource, ready, cancellationToken) =>
             {
-                await using var connection = await OpenAsync(connectionString!, cancellationToken);
                 foreach (var database in resource.Databases)
                 {
-                    await EnsureExistsAsync(connection, database.DatabaseName, cancellationToken);
+                    await EnsureAsync(connectionString!, database, cancellationToken);
                     await PublishAsync(ready.Services, database, KnownResourceStates.Running);
                 }
             })
@@ -92,9 +95,11 @@ internal static class LocalPostgres
     }
 
     /// <summary>Adds a database to the server; <c>ConnectionStrings:{name}</c> for those that reference it.</summary>
-    public static IResourceBuilder<LocalDatabaseResource> AddDatabase(this IResourceBuilder<LocalPostgresResource> server, string name, string databaseName)
+    /// <param name="password">Of its owner.</param>
+    public static IResourceBuilder<LocalDatabaseResource> AddDatabase(
+        this IResourceBuilder<LocalPostgresResource> server, string name, string databaseName, IResourceBuilder<ParameterResource> password)
     {
-        var database = new LocalDatabaseResource(name, databaseName, server.Resource);
+        var database = new LocalDatabaseResource(name, databaseName, password.Resource, server.Resource);
         server.Resource.Databases.Add(database);
         return server.ApplicationBuilder.AddResource(database).WithIconName("DatabaseStack").ExcludeFromManifest();
     }
@@ -102,14 +107,18 @@ internal static class LocalPostgres
     /// <summary>Drops and makes anew a database that nobody but the AppHost uses any more.</summary>
     public static async Task EmptyAsync(this LocalPostgresResource server, CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync((await server.ConnectionStringExpression.GetValueAsync(cancellationToken))!, cancellationToken);
+        var administrator = (await server.ConnectionStringExpression.GetValueAsync(cancellationToken))!;
+        await using var connection = await DatabaseOwners.OpenAsync(administrator, "postgres", cancellationToken);
         foreach (var database in server.Databases)
         {
             await using var drop = new NpgsqlCommand($"DROP DATABASE IF EXISTS \"{database.DatabaseName}\" WITH (FORCE)", connection);
             _ = await drop.ExecuteNonQueryAsync(cancellationToken);
-            await EnsureExistsAsync(connection, database.DatabaseName, cancellationToken);
+            await EnsureAsync(administrator, database, cancellationToken);
         }
     }
+
+    private static async Task EnsureAsync(string administrator, LocalDatabaseResource database, CancellationToken cancellationToken) =>
+        await DatabaseOwners.EnsureAsync(administrator, database.DatabaseName, (await database.Password.GetValueAsync(cancellationToken))!, cancellationToken);
 
     /// <summary>The orchestrator gives a container's children its state, and an executable's children none: what waits for a database would wait for ever.</summary>
     private static Task PublishAsync(IServiceProvider services, LocalDatabaseResource database, string state) =>
@@ -124,40 +133,12 @@ internal static class LocalPostgres
 
         try
         {
-            await using var connection = await OpenAsync(connectionString, cancellationToken);
+            await using var connection = await DatabaseOwners.OpenAsync(connectionString, "postgres", cancellationToken);
             return HealthCheckResult.Healthy();
         }
         catch (NpgsqlException failure)
         {
             return HealthCheckResult.Unhealthy(failure.Message);
-        }
-    }
-
-    private static async Task<NpgsqlConnection> OpenAsync(string connectionString, CancellationToken cancellationToken)
-    {
-        var connection = new NpgsqlConnection(connectionString + ";Database=postgres;Pooling=false;Timeout=2");
-        try
-        {
-            await connection.OpenAsync(cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
-
-    private static async Task EnsureExistsAsync(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
-    {
-        await using var find = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", connection)
-        {
-            Parameters = { new() { Value = database } },
-        };
-        if (await find.ExecuteScalarAsync(cancellationToken) is null)
-        {
-            await using var create = new NpgsqlCommand($"CREATE DATABASE \"{database}\"", connection);
-            _ = await create.ExecuteNonQueryAsync(cancellationToken);
         }
     }
 }

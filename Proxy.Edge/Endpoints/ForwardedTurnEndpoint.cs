@@ -51,7 +51,7 @@ internal sealed class ForwardedTurnEndpoint(
             var turn = journal.Accept(
                 forwarded.TurnId, forwarded.AcceptedAt, request!, new Caller(forwarded.KeyId), TurnScope.Of(context.Request.Headers, request!),
                 request!.Stream ? Surfaces.HttpStream : Surfaces.HttpJson, body.Length, ClientKinds.IsCodex(context.Request.Headers));
-            await runner.RunAsync(context, turn, body.Memory, "/responses", forwarded.Session);
+            await runner.RunAsync(context, turn, body, "/responses", forwarded.Session);
         }
     }
 

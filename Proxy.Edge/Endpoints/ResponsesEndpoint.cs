@@ -33,7 +33,7 @@ internal sealed class ResponsesEndpoint(CallerAuthentication callers, RequestBod
             var turn = journal.Accept(
                 request, caller, TurnScope.Of(context.Request.Headers, request), request.Stream ? Surfaces.HttpStream : Surfaces.HttpJson, body.Length,
                 isCodex: ClientKinds.IsCodex(context.Request.Headers));
-            await runner.RunAsync(context, turn, body.Memory, path);
+            await runner.RunAsync(context, turn, body, path);
         }
     }
 }

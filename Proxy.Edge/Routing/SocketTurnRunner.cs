@@ -195,7 +195,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     // Null when the turn's terminal event was relayed.
     private async Task<RecoverySignal?> AttemptAsync(SocketTurn turn, TurnDeadline deadline)
     {
-        using var limits = deadline.BeginAttempt();
+        using var limits = deadline.BeginAttempt(() => turn.Turn.GiveBack(turn.Frame));
         UpstreamLink? link;
         RecoverySignal? signal;
         try

@@ -36,12 +36,12 @@ internal sealed class UpstreamEvents(
             {
                 return true;
             }
+            services.Events.Relay(attempt.Turn, head, message.Span);
             if (head.Kind == EventKind.Delta)
             {
                 attempt.Deadline.Created();
             }
             attempt.Deadline.Progress();
-            services.Events.Relay(attempt.Turn, head, message.Span);
         }
         else if (head.Kind == EventKind.Delta || head.SequenceNumber is not null)
         {
@@ -114,13 +114,14 @@ internal sealed class UpstreamEvents(
             {
                 return true;
             }
-            attempt.Deadline.Created();
             if (attempt.Turn.WasCreatedBefore)
             {
                 services.Events.Recreated(attempt.Turn, facts);
+                attempt.Deadline.Created();
                 return true;
             }
             services.Events.Relay(attempt.Turn, head, message.Span);
+            attempt.Deadline.Created();
             return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
         }
         // A steered response is followed by another one: it ends, its attempt does not.

@@ -19,6 +19,8 @@ internal sealed class UpstreamLink
     private readonly UpstreamEvents _events;
     private readonly LocalIds _localIds = new();
     private readonly MemoryShare _memory;
+    private readonly SocketServices _services;
+    private readonly long _opened;
 
     // Without lanes of its own it carries one turn at a time; a turn of another lane waits here. Never disposed: a waiter may come late.
     private readonly SemaphoreSlim _turn = new(1);
@@ -32,7 +34,7 @@ internal sealed class UpstreamLink
     public UpstreamLink(
         MessageSocket upstream, AdmittedAccount account, bool hasLanes, IEventSink? strays, bool drainsAbandoned, Func<UpstreamLink, Turn, string, SocketAttempt?> follow, SocketServices services)
     {
-        (_upstream, Account, _hasLanes, _drainsAbandoned) = (upstream, account, hasLanes, drainsAbandoned);
+        (_upstream, Account, _hasLanes, _drainsAbandoned, _services, _opened) = (upstream, account, hasLanes, drainsAbandoned, services, services.Time.GetTimestamp());
         _attempts = new SocketAttempts(hasLanes);
         _end = new SocketEnd(upstream, _attempts, services.Time);
         _memory = services.Memory.All;
@@ -40,6 +42,9 @@ internal sealed class UpstreamLink
     }
 
     public AdmittedAccount Account { get; }
+
+    /// <summary>True if it is soon to be cut by upstream: what begins on it might not end.</summary>
+    public bool IsOld => _services.Time.GetElapsedTime(_opened).TotalSeconds >= _services.Options.Value.RetireSocketSeconds;
 
     /// <summary>False when the socket is gone or takes no more turns; a turn needs another one.</summary>
     public bool IsOpen => _end.IsOpen;

@@ -45,7 +45,7 @@ internal sealed partial class UpstreamLinks(
                 ? (home, null)
                 : (null, new RecoverySignal(SignalKind.AnchorGone));
         }
-        if (Find(key) is { } open)
+        if (FindForTurn(key) is { } open)
         {
             return (open, null);
         }
@@ -57,7 +57,7 @@ internal sealed partial class UpstreamLinks(
         await opening.WaitAsync(cancellationToken);
         try
         {
-            return Find(key) is { } shared ? (shared, null) : await OpenAsync(turn, key, cancellationToken);
+            return FindForTurn(key) is { } shared ? (shared, null) : await OpenAsync(turn, key, cancellationToken);
         }
         finally
         {
@@ -120,6 +120,20 @@ internal sealed partial class UpstreamLinks(
     }
 
     private UpstreamLink? Find((string, string?) key) => _links.TryGetValue(key, out var link) && link.IsOpen ? link : null;
+
+    // An old one that is idle makes room for another before upstream cuts it within a turn; for what was made on it, it stays as long as it can.
+    private UpstreamLink? FindForTurn((string, string?) key)
+    {
+        if (Find(key) is not { IsOld: true, IsBusy: false } old)
+        {
+            return Find(key);
+        }
+        if (!old.HoldsLocalIds)
+        {
+            old.Retire();
+        }
+        return null;
+    }
 
     private UpstreamLink Link(AdmittedAccount account, (string, string?) key, MessageSocket socket)
     {

@@ -9,7 +9,6 @@ internal sealed class SessionSocket(UpstreamLink link, AdmittedAccount account, 
 {
     // Whoever waits is let through in the order it came, and bounded by its own deadline. Never disposed: a waiter may come late.
     private readonly SemaphoreSlim _turn = new(1);
-    private readonly long _opened = time.GetTimestamp();
     private long _lastUsed = time.GetTimestamp();
     private int _waiting;
     private int _hasRoom = 1;
@@ -22,8 +21,6 @@ internal sealed class SessionSocket(UpstreamLink link, AdmittedAccount account, 
     public AdmittedAccount Account { get; } = account;
 
     public IHeaderDictionary Headers { get; } = headers;
-
-    public TimeSpan Age => time.GetElapsedTime(_opened);
 
     /// <summary>Timestamp of its last turn's end.</summary>
     public long LastUsed => Volatile.Read(ref _lastUsed);

@@ -138,7 +138,7 @@ internal sealed partial class SessionSockets(
     }
 
     private IEnumerable<SessionSocket> UsableBy(Session session, Turn turn) =>
-        session.Sockets.Where(socket => socket.Account.Id == turn.Account!.Id && socket.Link.IsOpen && socket.Age.TotalSeconds < Limits.RetireSeconds);
+        session.Sockets.Where(socket => socket.Account.Id == turn.Account!.Id && socket.Link is { IsOpen: true, IsOld: false });
 
     // Upstream keeps the latest response of a socket only: a new conversation pushes out the one before, which may go on. In a scope that is one conversation it
     // has begun anew. In others each has a socket of its own, unless nobody ever comes back for what lives on one: then a few are enough.
@@ -238,7 +238,7 @@ internal sealed partial class SessionSockets(
             ScopeStrength.Locality => Limits.LocalityIdleSeconds,
             _ => Limits.SoftIdleSeconds,
         };
-        return socket.Age.TotalSeconds >= Limits.RetireSeconds ? "old"
+        return socket.Link.IsOld ? "old"
             : isIdle && socket.Idle.TotalSeconds >= idle ? "idle"
             : null;
     }

@@ -17,9 +17,9 @@ internal sealed class SessionTurns(
 
     /// <summary>Sends the turn once, which uses the session already; null when the client has its answer or is gone, else what happened instead.</summary>
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
-    public async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, Session session, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
+    public async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, Session session, PooledBody body, string path, TurnDeadline deadline)
     {
-        using var limits = deadline.BeginAttempt();
+        using var limits = deadline.BeginAttempt(() => turn.GiveBack(body));
         try
         {
             switch (await answer.KeepAliveAsync(leases.CheckAsync(session, limits.Token).AsTask()))
@@ -51,13 +51,13 @@ internal sealed class SessionTurns(
     /// <summary>Ends when nothing runs upstream any more whose client has left.</summary>
     public Task WhenDrainedAsync() => _drained.WhenEndedAsync();
 
-    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, ReadOnlyMemory<byte> body, AttemptDeadline limits)
+    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, PooledBody body, AttemptDeadline limits)
     {
         var events = new HttpEvents(answer, turn, socket.Headers);
         var attempt = new SocketAttempt(turn, Lane.Default, limits, events);
         try
         {
-            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, FrameOf(turn, body)), events.ShowLifeAsync);
+            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, FrameOf(turn, body.Memory)), events.ShowLifeAsync);
             socket.Link.RetireAfter(signal, turn.Route.Anchor);
             return signal is null ? null : Held(answer, turn, signal);
         }

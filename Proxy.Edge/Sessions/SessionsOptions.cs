@@ -13,11 +13,9 @@ internal enum SessionsMode
 }
 
 /// <summary>Section <c>Sessions</c>.</summary>
-internal sealed class SessionsOptions : IValidatableObject
+internal sealed class SessionsOptions
 {
     public const string Section = "Sessions";
-
-    private const double UpstreamLimitSeconds = 3600;
 
     /// <summary>Default: auto.</summary>
     public SessionsMode Mode { get; set; }
@@ -46,10 +44,6 @@ internal sealed class SessionsOptions : IValidatableObject
     [Range(0.01, 86400)]
     public double SoftIdleSeconds { get; set; } = 1800;
 
-    /// <summary>Age in seconds at which a socket takes no new conversation and is closed when it is unused: upstream cuts it at an hour. Default 3300.</summary>
-    [Range(0.01, 86400)]
-    public double RetireSeconds { get; set; } = 3300;
-
     /// <summary>Seconds for which upstream may go on with a turn whose client has left, before its socket is cut. Default 30.</summary>
     [Range(0.01, 3600)]
     public double AbandonedTurnSeconds { get; set; } = 30;
@@ -61,12 +55,4 @@ internal sealed class SessionsOptions : IValidatableObject
     /// <summary>Milliseconds in which another edge must say that it holds a session; past them it is taken for gone. Default 500.</summary>
     [Range(10, 10_000)]
     public int ProbeMs { get; set; } = 500;
-
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
-    {
-        if (Mode == SessionsMode.Auto && RetireSeconds > UpstreamLimitSeconds)
-        {
-            yield return new ValidationResult($"Sessions:RetireSeconds must not exceed {UpstreamLimitSeconds}: upstream cuts a socket then.");
-        }
-    }
 }

@@ -25,7 +25,7 @@ internal sealed partial class HttpTurnRunner(
     /// <summary>Runs an accepted turn (step 1 is the caller's) to its end.</summary>
     /// <param name="path">Below the account's base URL.</param>
     /// <param name="forwardedFor">The session for which another edge has sent it here; it is then not sent on again.</param>
-    public async Task RunAsync(HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor = null)
+    public async Task RunAsync(HttpContext context, Turn turn, PooledBody body, string path, string? forwardedFor = null)
     {
         var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
         using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, keys, drain.Over);
@@ -52,7 +52,7 @@ internal sealed partial class HttpTurnRunner(
     }
 
     private async Task RunToEndAsync(
-        HttpContext context, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor, TurnDeadline deadline)
+        HttpContext context, HttpAnswer answer, Turn turn, PooledBody body, string path, string? forwardedFor, TurnDeadline deadline)
     {
         // :: Step 2
         var (error, signal) = await answer.KeepAliveAsync(admission.ResolveAsync(turn, deadline));
@@ -100,7 +100,7 @@ internal sealed partial class HttpTurnRunner(
 
     // Null when the turn was another edge's to run, or is not this one's: then it has been answered.
     private async Task<SessionPlace?> FindPlaceAsync(
-        HttpContext context, Turn turn, ReadOnlyMemory<byte> body, string path, string? forwardedFor, RecoverySignal? signal, TurnDeadline deadline)
+        HttpContext context, Turn turn, PooledBody body, string path, string? forwardedFor, RecoverySignal? signal, TurnDeadline deadline)
     {
         if (signal is not null)
         {
@@ -117,7 +117,7 @@ internal sealed partial class HttpTurnRunner(
         {
             return place;
         }
-        switch (await forwarding.SendAsync(context, turn, body, holder, deadline))
+        switch (await forwarding.SendAsync(context, turn, body.Memory, holder, deadline))
         {
             case ForwardOutcome.Served:
                 return null;
@@ -128,7 +128,7 @@ internal sealed partial class HttpTurnRunner(
         }
     }
 
-    private Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, Session? session, TurnDeadline deadline)
+    private Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, PooledBody body, string path, Session? session, TurnDeadline deadline)
     {
         if (session is not null && turn.Account!.WebSockets && !turn.GoesOverHttp)
         {
@@ -140,16 +140,16 @@ internal sealed partial class HttpTurnRunner(
     }
 
     // Null when the client has its answer.
-    private async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, ReadOnlyMemory<byte> body, string path, TurnDeadline deadline)
+    private async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, PooledBody body, string path, TurnDeadline deadline)
     {
-        using var limits = deadline.BeginAttempt();
-        body = RequestSplices.For(turn, body);
-        using var request = UpstreamRequests.Post(turn.Account!, path, from, body, RequestSplices.DropsTurnState(turn), turn.Request.Stream ? limits.Sent : limits.SentForWholeAnswer);
+        using var limits = deadline.BeginAttempt(() => turn.GiveBack(body));
+        var bytes = RequestSplices.For(turn, body.Memory);
+        using var request = UpstreamRequests.Post(turn.Account!, path, from, bytes, RequestSplices.DropsTurnState(turn), turn.Request.Stream ? limits.Sent : limits.SentForWholeAnswer);
         HttpResponseMessage response;
         try
         {
             turn.Send();
-            limits.Sending(body.Length);
+            limits.Sending(bytes.Length);
             response = await answer.KeepAliveAsync(handlers.For(turn.Account!.Id).SendAsync(request, limits.Token));
         }
         catch (HttpRequestException exception) when (UpstreamRequests.WasNotSent(exception))

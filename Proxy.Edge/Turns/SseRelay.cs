@@ -106,6 +106,7 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         {
             return false;
         }
+        events.Relay(turn, head, default);
         if (head.Kind == EventKind.Delta)
         {
             limits.Created();
@@ -114,7 +115,6 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         {
             limits.Progress();
         }
-        events.Relay(turn, head, default);
         return true;
     }
 
@@ -154,11 +154,11 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         }
         else if (!hasEnded)
         {
+            events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
             if (head.Kind is EventKind.Created or EventKind.Delta)
             {
                 limits.Created();
             }
-            events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
         }
         SseEvents.Pass(answer.Body, sseEvent);
         if (head.IsTerminal)

@@ -49,7 +49,8 @@ internal sealed class TurnDeadline : IDisposable
     }
 
     /// <summary>The limits of sending the turn once.</summary>
-    public AttemptDeadline BeginAttempt() => new(this, _options, _time);
+    /// <param name="begun">Called once when the turn has left whole and its response has begun.</param>
+    public AttemptDeadline BeginAttempt(Action? begun = null) => new(this, _options, _time, begun);
 
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>
@@ -82,7 +83,11 @@ internal sealed class AttemptDeadline : IDisposable
     // A link to upstream that takes less than this is none.
     private const int SlowestBytesPerSecond = 32 << 10;
 
+    private const int HasLeft = 1;
+    private const int HasBegun = 2;
+
     private readonly TurnDeadline _turn;
+    private readonly Action? _begun;
     private readonly TimeSpan _createdLimit;
     private readonly TimeSpan _idleLimit;
     private readonly CancellationTokenSource _silence;
@@ -90,10 +95,11 @@ internal sealed class AttemptDeadline : IDisposable
     private volatile bool _isCreated;
     private volatile bool _awaitsEnd;
     private volatile bool _lingers;
+    private int _milestones;
 
-    internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time)
+    internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time, Action? begun)
     {
-        _turn = turn;
+        (_turn, _begun) = (turn, begun);
         _createdLimit = TimeSpan.FromSeconds(options.CreatedSeconds);
         _idleLimit = TimeSpan.FromSeconds(options.IdleSeconds);
         _silence = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
@@ -118,18 +124,20 @@ internal sealed class AttemptDeadline : IDisposable
         {
             Expect(_createdLimit);
         }
+        Reach(HasLeft);
     }
 
     /// <summary>The turn has left whole, and is answered in one piece: that takes as long as the whole turn may.</summary>
     public void SentForWholeAnswer() => Expect(Timeout.InfiniteTimeSpan);
 
-    /// <summary>The milestone has come; from here on upstream may be silent for as long as an idle one may.</summary>
+    /// <summary>The milestone has come, and the turn has been told; from here on upstream may be silent for as long as an idle one may.</summary>
     public void Created()
     {
         if (!_isCreated)
         {
             _isCreated = true;
             Progress();
+            Reach(HasBegun);
         }
     }
 
@@ -155,6 +163,16 @@ internal sealed class AttemptDeadline : IDisposable
     {
         _lingers = true;
         _silence.CancelAfter(LingerLimit);
+    }
+
+    // Either may be the later: upstream may answer while it is still being sent to.
+    private void Reach(int milestone)
+    {
+        var before = Interlocked.Or(ref _milestones, milestone);
+        if ((before | milestone) == (HasLeft | HasBegun) && (before & milestone) == 0)
+        {
+            _begun?.Invoke();
+        }
     }
 
     private void Expect(TimeSpan limit)

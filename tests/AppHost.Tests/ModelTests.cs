@@ -29,7 +29,7 @@ public sealed class ModelTests : IAsyncLifetime
     [Fact]
     public void Its_resources_are_the_services_their_stores_and_what_stands_behind_the_accounts() => Assert.Equal(
         [
-            "accounts", "accounts-migrations", "accountsdb", "admin-token", "continuity", "continuity-migrations", "continuitydb", "edge-0", "edge-1",
+            "accounts", "accounts-migrations", "accountsdb", "accountsdb-password", "admin-token", "continuity", "continuity-migrations", "continuitydb", "continuitydb-password", "edge-0", "edge-1",
             "encryption-keys", "internal-token", "postgres", "postgres-password", "redis", "redis-password", "upstream-127-0-0-1-9",
         ],
         // The orchestrator's own, hidden, are the dashboard and what builds a project again on request.

@@ -84,7 +84,8 @@ public sealed class EnvironmentTests
             string[] texts = [stores[service + "db"], ServiceContainer.All[$"compose/{service}"].Environment[$"ConnectionStrings__{service}db"]];
             Assert.All(texts.Select(text => new NpgsqlConnectionStringBuilder(text)), database =>
             {
-                Assert.Contains($"CREATE DATABASE {database.Database};", created, StringComparison.Ordinal);
+                Assert.Contains($"CREATE DATABASE {database.Database} OWNER {database.Username};", created, StringComparison.Ordinal);
+                Assert.Equal(service, database.Username);
                 AssertIsThere(database.Host!, database.Port);
             });
             foreach (var text in new[] { stores["redis"], ServiceContainer.All[$"compose/{service}"].Environment["ConnectionStrings__redis"] })

@@ -26,7 +26,7 @@ internal sealed record ServiceContainer(
     /// <summary>A value that the services take for the secret of that name.</summary>
     public static string StandInFor(string secret) => secret.ToLowerInvariant().Replace('_', '-') switch
     {
-        "internal-token" or "admin-token" or "postgres-password" or "redis-password" => new string('x', 32),
+        "internal-token" or "admin-token" or "postgres-password" or "redis-password" or "continuity-db-password" or "accounts-db-password" => new string('x', 32),
         "encryption-keys" => "k1:" + Convert.ToBase64String(new byte[32]),
         "continuitydb" or "accountsdb" => "Host=127.0.0.1",
         "redis" => "127.0.0.1:1",

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Tests.Fixture;
+using Simulator.Scripts;
 using Testing;
 
 namespace Proxy.Edge.Tests.Http;
@@ -44,6 +45,28 @@ public sealed class MemoryBudgetTests
         }
         await Eventually.TrueAsync(() => budget.All.Taken == 0);
         Assert.Equal(200, (await edge.AskAsync(Large("again"))).Status);
+    }
+
+    // Minutes may pass before it ends, and nothing of what was sent is needed again.
+    [Theory]
+    [InlineData("http", "off")]
+    [InlineData("http", "auto")]
+    [InlineData("websocket", "off")]
+    public async Task A_turn_whose_response_has_begun_has_given_its_bytes_back(string surface, string sessions)
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Stalls(Position.Created)), [.. Small[..3], $"Sessions:Mode={sessions}"]);
+        var budget = (MemoryBudget)edge.Services.GetService(typeof(MemoryBudget))!;
+        using var socket = surface == "websocket" ? await edge.ConnectAsync() : null;
+        var response = socket is null ? edge.PostAsync(Large("held")) : null;
+        if (socket is not null)
+        {
+            await socket.SendAsync(Asking.Frame(new string('x', 900_000)));
+        }
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        await Eventually.TrueAsync(() => budget.Of("key-1").Taken == 0);
+        edge.Sim.Release();
+        var end = socket is null ? await (await response!).Content.ReadAsStringAsync() : (await socket.UntilTerminalAsync())[^1];
+        Assert.Contains("response.completed", end, StringComparison.Ordinal);
     }
 
     private static string Large(string text) => $$"""{"model":"{{RunningEdge.Model}}","stream":true,"input":"{{text}} {{new string('x', 900_000)}}"}""";

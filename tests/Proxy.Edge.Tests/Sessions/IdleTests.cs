@@ -81,7 +81,7 @@ public sealed class IdleTests
     public async Task An_old_socket_takes_no_new_conversation_turns_and_ends_when_it_is_idle()
     {
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "stalls" }).Stalls(Position.Created)),
-            "Sessions:RetireSeconds=0.5", "Sessions:SweepSeconds=0.1");
+            "Edge:RetireSocketSeconds=0.5", "Sessions:SweepSeconds=0.1");
         var running = edge.CarryAsync("stalls");
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
         // Younger, and idle: when it is retired the other is too.

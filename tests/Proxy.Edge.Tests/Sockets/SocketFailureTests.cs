@@ -242,13 +242,14 @@ public sealed class SocketFailureTests
     public async Task A_turn_that_has_waited_too_long_on_its_lane_ends_like_any_other()
     {
         await using var edge = await RunningEdge.StartAsync(
-            edge => edge.Sim.Script(rule => rule.Once().Deltas(100_000, 4).Paced(TimeSpan.FromMilliseconds(5))), "Edge:KeepAliveSeconds=0.5", "Edge:ConnectSeconds=1", "Edge:CreatedSeconds=1", "Edge:IdleSeconds=1", "Edge:TurnSeconds=1");
+            edge => edge.Sim.Script(rule => rule.Deltas(100_000, 4).Paced(TimeSpan.FromMilliseconds(5))), "Edge:KeepAliveSeconds=0.5", "Edge:ConnectSeconds=1", "Edge:CreatedSeconds=1", "Edge:IdleSeconds=1", "Edge:TurnSeconds=1");
         using (var socket = await edge.ConnectAsync())
         {
             await socket.CreateAsync();
             await socket.CreateAsync();
             Assert.Contains("upstream_request_timeout", (await socket.UntilTerminalAsync())[^1], StringComparison.Ordinal);
             Assert.Contains("upstream_request_timeout", (await socket.UntilTerminalAsync())[^1], StringComparison.Ordinal);
+            edge.Sim.ClearScript();
             Assert.Equal("response.completed", (string?)(await socket.TurnAsync())["type"]);
         }
         await edge.NothingIsLeftAsync(turns: 3);

@@ -34,6 +34,29 @@ public sealed class SocketTurnTests
         Assert.Equal(edge.Continuity.Rows.Select(row => row.RequestId).Order(), edge.Continuity.Published.Select(published => published.Id.Id).Order());
     }
 
+    // Upstream cuts a socket at an hour, also within a turn.
+    [Fact]
+    public async Task A_socket_that_is_old_and_idle_makes_room_for_another_and_keeps_what_lives_on_it()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => { }, "Edge:RetireSocketSeconds=0.05");
+        using (var socket = await edge.ConnectAsync())
+        {
+            var local = await socket.AnchorAsync(store: false);
+            await Task.Delay(TimeSpan.FromSeconds(0.06), TimeProvider.System);
+            await socket.StillWorksAsync();
+            Assert.Equal(2, edge.SocketsUsedAt("a"));
+            // The turn before it lives on the first.
+            await socket.SendAsync(Asking.Frame("next", anchor: local, store: false));
+            Assert.Contains($"Anchor: {local}", (await socket.UntilTerminalAsync())[^1], StringComparison.Ordinal);
+            await Task.Delay(TimeSpan.FromSeconds(0.06), TimeProvider.System);
+            // Nothing lives on the second: it is closed.
+            await socket.StillWorksAsync();
+            Assert.Equal(3, edge.SocketsUsedAt("a"));
+            await edge.Sim.WhenAsync(sim => sim.Account("a").OpenSockets == 2);
+        }
+        await edge.NothingIsLeftAsync(turns: 4);
+    }
+
     [Fact]
     public async Task Events_that_are_no_part_of_a_turn_pass_too()
     {

@@ -98,18 +98,21 @@ internal sealed class ChildProcess : IDisposable
         return _process.ExitCode;
     }
 
-    private static async Task PumpAsync(StreamReader reader, Action<string> output)
-    {
-        try
+    // On a thread of its own: a read of a pipe blocks the thread that it is on, and a dozen of them would leave none of the pool's to the tests.
+    private static Task PumpAsync(StreamReader reader, Action<string> output) => Task.Factory.StartNew(
+        () =>
         {
-            while (await reader.ReadLineAsync(CancellationToken.None) is { } line)
+            try
             {
-                output(line);
+                while (reader.ReadLine() is { } line)
+                {
+                    output(line);
+                }
             }
-        }
-        catch (Exception closed) when (closed is IOException or ObjectDisposedException or OperationCanceledException)
-        {
-            // Only when the output was given up above.
-        }
-    }
+            catch (Exception closed) when (closed is IOException or ObjectDisposedException or OperationCanceledException)
+            {
+                // Only when the output was given up above.
+            }
+        },
+        CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }
