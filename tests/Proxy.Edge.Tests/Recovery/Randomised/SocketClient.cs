@@ -160,7 +160,8 @@ internal sealed class SocketClient(RunningEdge edge, PlannedClient plan, Seen se
                 await _socket.SendAsync(frame);
                 return true;
             }
-            catch (Exception gone) when (gone is WebSocketException or ObjectDisposedException or IOException)
+            // Another lane has left meanwhile, or read the end: the socket says then that its send was canceled.
+            catch (Exception gone) when (gone is WebSocketException or ObjectDisposedException or IOException or OperationCanceledException { InnerException: IOException })
             {
                 return false;
             }
