@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
@@ -72,14 +73,16 @@ internal static class JsonSplices
     }
 
     /// <summary>
-    /// A request's body as the frame that asks for the same:
+    /// Writes a request's body as the frame that asks for the same:
     /// <code>{"model":"m"}  ->  {"type":"response.create","model":"m"}</code>
     /// </summary>
-    public static byte[] ToFrame(ReadOnlySpan<byte> body)
+    public static void WriteAsFrame(ReadOnlySpan<byte> body, IBufferWriter<byte> frame)
     {
         var rest = body[(body.IndexOf((byte)'{') + 1)..];
         var isEmpty = rest.TrimStart(" \t\r\n"u8).StartsWith("}"u8);
-        return [.. "{\"type\":\"response.create\""u8, .. isEmpty ? ""u8 : ","u8, .. rest];
+        frame.Write("{\"type\":\"response.create\""u8);
+        frame.Write(isEmpty ? ""u8 : ","u8);
+        frame.Write(rest);
     }
 
     /// <summary>

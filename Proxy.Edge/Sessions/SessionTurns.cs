@@ -11,7 +11,7 @@ namespace Proxy.Edge.Sessions;
 
 /// <summary>Sends HTTP turns over the sockets of sessions.</summary>
 internal sealed class SessionTurns(
-    SessionRegistry registry, SessionSockets sockets, SessionLeases leases, TurnJournal journal, Drain drain, IOptions<SessionsOptions> options, TimeProvider time)
+    SessionRegistry registry, SessionSockets sockets, SessionLeases leases, TurnJournal journal, MemoryBudget memory, Drain drain, IOptions<SessionsOptions> options, TimeProvider time)
 {
     private readonly RunningTasks _drained = new();
 
@@ -19,7 +19,12 @@ internal sealed class SessionTurns(
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
     public async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, Session session, PooledBody body, string path, TurnDeadline deadline)
     {
-        using var limits = deadline.BeginAttempt(() => turn.GiveBack(body));
+        using var frame = FrameOf(turn, body);
+        using var limits = deadline.BeginAttempt(() =>
+        {
+            turn.GiveBack(body);
+            turn.GiveBack(frame);
+        });
         try
         {
             switch (await answer.KeepAliveAsync(leases.CheckAsync(session, limits.Token).AsTask()))
@@ -30,7 +35,7 @@ internal sealed class SessionTurns(
                     return new RecoverySignal(SignalKind.SessionUnknown);
             }
             var (socket, signal) = await answer.KeepAliveAsync(sockets.TakeAsync(turn, session, from, path, limits.Token));
-            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, body, limits);
+            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, frame, limits);
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
@@ -51,13 +56,13 @@ internal sealed class SessionTurns(
     /// <summary>Ends when nothing runs upstream any more whose client has left.</summary>
     public Task WhenDrainedAsync() => _drained.WhenEndedAsync();
 
-    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, PooledBody body, AttemptDeadline limits)
+    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, PooledBody frame, AttemptDeadline limits)
     {
         var events = new HttpEvents(answer, turn, socket.Headers);
         var attempt = new SocketAttempt(turn, Lane.Default, limits, events);
         try
         {
-            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, FrameOf(turn, body.Memory)), events.ShowLifeAsync);
+            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame.Memory), events.ShowLifeAsync);
             socket.Link.RetireAfter(signal, turn.Route.Anchor);
             return signal is null ? null : Held(answer, turn, signal);
         }
@@ -100,9 +105,12 @@ internal sealed class SessionTurns(
         return signal;
     }
 
-    private static ReadOnlyMemory<byte> FrameOf(Turn turn, ReadOnlyMemory<byte> body)
+    // A copy of a body that has been let in: it is counted, and not refused.
+    private PooledBody FrameOf(Turn turn, PooledBody body)
     {
-        var frame = JsonSplices.ToFrame(RequestSplices.For(turn, body).Span);
-        return turn.Request.StreamId is null ? frame : StreamIds.Strip(frame);
+        var frame = new PooledBody(initialCapacity: 4096, memory.Of(turn.Caller.KeyId), isHere: true);
+        var request = RequestSplices.For(turn, body.Memory).Span;
+        JsonSplices.WriteAsFrame(turn.Request.StreamId is null ? request : StreamIds.Strip(request), frame);
+        return frame;
     }
 }
