@@ -5,6 +5,7 @@ using Proxy.Accounts.Admin;
 using Proxy.Accounts.ApiKeys;
 using Proxy.Accounts.Contracts;
 using Proxy.Accounts.Credentials;
+using Proxy.Accounts.Pool;
 using Proxy.Accounts.Quotas;
 using Proxy.Accounts.Selection;
 using ServiceDefaults.Data;
@@ -43,6 +44,7 @@ internal static class AccountsService
             .AddSingleton<AccountStore>()
             .AddSingleton<ApiKeyStore>()
             .AddSingleton<AccountDirectory>()
+            .AddSingleton<PoolVersion>()
             .AddSingleton<SlotLeases>()
             .AddSingleton<SlotWaiters>()
             .AddSingleton<Admissions>()

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using Proxy.Accounts.Contracts;
-using ServiceDefaults.Hosting;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Accounts;
 

@@ -4,7 +4,7 @@ using Npgsql;
 using NpgsqlTypes;
 using Proxy.Accounts.Contracts;
 using Proxy.Accounts.Credentials;
-using ServiceDefaults.Hosting;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Accounts;
 

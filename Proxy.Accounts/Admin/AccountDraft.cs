@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
-using ServiceDefaults.Hosting;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Admin;
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
-using ServiceDefaults.Hosting;
 using ServiceDefaults.Http;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Admin;
 

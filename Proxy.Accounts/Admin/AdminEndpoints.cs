@@ -4,6 +4,7 @@ using Npgsql;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
 using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Pool;
 using Proxy.Accounts.Selection;
 using ServiceDefaults.Http;
 

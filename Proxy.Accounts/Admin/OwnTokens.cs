@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
-using ServiceDefaults.Hosting;
 using ServiceDefaults.Http;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Admin;
 

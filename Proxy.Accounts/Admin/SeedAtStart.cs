@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
+using Proxy.Accounts.Pool;
 using Proxy.Accounts.Selection;
 using ServiceDefaults.Hosting;
 

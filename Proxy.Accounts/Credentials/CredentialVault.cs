@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using ServiceDefaults.Hosting;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Credentials;
 

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Pool;
 using StackExchange.Redis;
 
 namespace Proxy.Accounts.Selection;

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.Options;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Pool;
 using StackExchange.Redis;
 
 namespace Proxy.Accounts.Selection;

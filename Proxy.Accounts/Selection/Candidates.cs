@@ -1,5 +1,6 @@
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Pool;
 
 namespace Proxy.Accounts.Selection;
 

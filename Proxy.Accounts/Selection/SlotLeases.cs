@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
 using ServiceDefaults.Data;
 using StackExchange.Redis;
@@ -32,7 +33,6 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     private const string Prefix = "accounts:{pool}:";
     private const string SlotsPrefix = Prefix + "slots:";
     private const string WaitingPrefix = Prefix + "waiting:";
-    private static readonly RedisKey Version = Prefix + "version";
     private static readonly RedisKey Generation = Prefix + "generation";
     private static readonly RedisKey Leases = Prefix + "leases";
     private static readonly RedisKey Reservations = Prefix + "reservations";
@@ -51,15 +51,6 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
 
     private long LeaseMs => options.Value.LeaseSeconds * 1000L;
 
-    /// <summary>The mark that changes with every change of accounts and keys.</summary>
-    /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task<string> ReadVersionAsync() => (string?)await redis.GetDatabase().StringGetAsync(Version) ?? "0";
-
-    /// <summary>Tells all replicas that accounts or keys have changed.</summary>
-    /// <exception cref="RedisException">Redis is away.</exception>
-    // Not a counter: that would repeat its values after Redis was emptied.
-    public Task MoveVersionAsync() => redis.GetDatabase().StringSetAsync(Version, Guid.CreateVersion7().ToString("N"));
-
     /// <summary>Begins counting in an empty Redis, so that the recovery window has passed before the first turn comes.</summary>
     public Task OpenAsync() => RunAsync(_renew, [Generation, Leases], [LeaseMs, (long)RecoveryWindow.TotalMilliseconds]);
 
@@ -77,7 +68,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
         var accounts = candidates.Accounts;
         List<RedisKey> keys =
         [
-            Version, Generation, Leases, Reservations, Served,
+            PoolVersion.Key, Generation, Leases, Reservations, Served,
             .. accounts.Select(account => (RedisKey)(SlotsPrefix + account.Key)), .. accounts.Select(account => (RedisKey)(WaitingPrefix + account.Key)),
         ];
         if (movesFrom is not null && accounts.All(account => account.Key != movesFrom))

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Proxy.Continuity.Contracts;
+using Proxy.Continuity.Storage;
 using ServiceDefaults.Data;
 using StackExchange.Redis;
 

@@ -1,4 +1,5 @@
 using Proxy.Continuity.Contracts;
+using Proxy.Continuity.Storage;
 using StackExchange.Redis;
 
 namespace Proxy.Continuity.Owners;

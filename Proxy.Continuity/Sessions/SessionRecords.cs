@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using Proxy.Continuity.Contracts;
-using Proxy.Continuity.Owners;
+using Proxy.Continuity.Storage;
 using ServiceDefaults.Data;
 using StackExchange.Redis;
 

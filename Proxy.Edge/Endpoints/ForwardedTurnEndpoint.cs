@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Downstream;
+using Proxy.Edge.Http;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Sessions;
 using Proxy.Edge.Turns;

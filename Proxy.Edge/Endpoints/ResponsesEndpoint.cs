@@ -1,5 +1,7 @@
 using Proxy.Edge.Callers;
 using Proxy.Edge.Downstream;
+using Proxy.Edge.Http;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 

@@ -5,7 +5,9 @@ using Proxy.Continuity.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Downstream;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Turns;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Http;
@@ -116,7 +118,7 @@ internal sealed class PassthroughEndpoint(
         {
             // GET and DELETE of another key's response are 404, where a turn that continues it is told 400.
             error ??= Errors.OwnerLookupFailed;
-            return (null, named is [var id] && error == OwnerRoute.NotFound(id) ? Errors.IdNotFound(id.Kind, id.Id) : error);
+            return (null, named is [var id] && error == Errors.NotFound(id) ? Errors.IdNotFound(id.Kind, id.Id) : error);
         }
         if (route.Use == RouteUse.Owned && owner.Domain is null && continuity.Value.UnknownIds == UnknownIds.Refuse)
         {

@@ -97,6 +97,9 @@ internal static class Errors
 
     // Whose id it is.
 
+    /// <summary>What the caller is told of an id that does not exist for it.</summary>
+    public static ApiError NotFound(OwnedId id) => id.Kind == OwnedKinds.Response ? PreviousResponseNotFound(id.Id) : IdNotFound(id.Kind, id.Id);
+
     public static ApiError PreviousResponseNotFound(string id) =>
         new(Status400BadRequest, PreviousResponseNotFoundCode, $"Previous response with id '{id}' not found.", Param: "previous_response_id");
 

@@ -1,5 +1,5 @@
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Routing;

@@ -1,6 +1,6 @@
 using System.Net.WebSockets;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Routing;
 

@@ -4,9 +4,9 @@ using Proxy.Accounts.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Turns.Recovery;
 using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Routing;

@@ -1,7 +1,7 @@
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Routing;
 

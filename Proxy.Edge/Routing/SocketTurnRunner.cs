@@ -2,7 +2,7 @@ using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Routing;

@@ -2,7 +2,7 @@ using Proxy.Accounts.Contracts;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Routing;
 

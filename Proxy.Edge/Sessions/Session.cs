@@ -1,4 +1,5 @@
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Owners;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Sessions;
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Owners;
 
 namespace Proxy.Edge.Sessions;
 

@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Sessions;
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Lifecycle;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Sessions;

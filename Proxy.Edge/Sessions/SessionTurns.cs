@@ -1,11 +1,13 @@
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
+using Proxy.Edge.Answers;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Sessions;
 

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
+using Proxy.Edge.Owners;
 using ServiceDefaults.Hosting;
 
 namespace Proxy.Edge.Turns;

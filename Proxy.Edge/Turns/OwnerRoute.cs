@@ -1,6 +1,6 @@
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;
@@ -31,7 +31,7 @@ internal sealed record OwnerRoute(
         {
             if (owner.Outcome == OwnerOutcome.Foreign)
             {
-                return (null, NotFound(owner.Id));
+                return (null, Errors.NotFound(owner.Id));
             }
             if (owner.Owner is null)
             {
@@ -64,10 +64,6 @@ internal sealed record OwnerRoute(
 
     /// <summary>The same turn, to be tried where it was not thought to be at home.</summary>
     public OwnerRoute Elsewhere() => this with { Domain = OnlyEncrypted ? null : Domain, OnlyEncrypted = false, PreferredAccountId = null };
-
-    /// <summary>What the caller is told of an id that does not exist for it.</summary>
-    public static ApiError NotFound(OwnedId id) =>
-        id.Kind == OwnedKinds.Response ? Errors.PreviousResponseNotFound(id.Id) : Errors.IdNotFound(id.Kind, id.Id);
 
     /// <summary>The ids a turn names.</summary>
     public static IReadOnlyList<OwnedId> DemandsOf(TurnRequest request)

@@ -4,8 +4,9 @@ using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Turns;

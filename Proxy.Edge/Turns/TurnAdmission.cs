@@ -2,8 +2,9 @@ using Microsoft.Extensions.Options;
 using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 using ServiceDefaults.Http;
 using ServiceDefaults.Telemetry;
 
@@ -113,7 +114,7 @@ internal sealed partial class TurnAdmission(
             if (open?.SoleKey != true)
             {
                 telemetry.CountResolution(turn, "none", open is null ? "fail_closed" : "unknown");
-                return (null, open is null ? null : OwnerRoute.NotFound(unknown));
+                return (null, open is null ? null : Errors.NotFound(unknown));
             }
         }
         turn.TurnStateSession = state?.Owner?.Session;

@@ -1,5 +1,5 @@
 using Proxy.Edge.Callers;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Turns;
 

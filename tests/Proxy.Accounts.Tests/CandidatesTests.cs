@@ -1,5 +1,6 @@
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
+using Proxy.Accounts.Pool;
 using Proxy.Accounts.Selection;
 
 namespace Proxy.Accounts.Tests;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Proxy.Accounts.Credentials;
-using ServiceDefaults.Hosting;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Tests;
 

@@ -65,15 +65,16 @@ public sealed class SlotLeasesTests : SlotsTest
     {
         var slots = await OpenAsync(kind);
         Account[] accounts = [Some.Account("a")];
-        Assert.Equal("a", await LeaseAsync(slots, accounts, version: await slots.ReadVersionAsync()));
+        var pool = await OpenVersionAsync();
+        Assert.Equal("a", await LeaseAsync(slots, accounts, version: await pool.ReadAsync()));
 
-        await slots.MoveVersionAsync();
+        await pool.MoveAsync();
 
         Assert.Equal("Stale", await LeaseAsync(slots, accounts, version: "0"));
-        var version = await slots.ReadVersionAsync();
+        var version = await pool.ReadAsync();
         Assert.Equal("a", await LeaseAsync(slots, accounts, version: version));
-        await slots.MoveVersionAsync();
-        Assert.NotEqual(version, await slots.ReadVersionAsync());
+        await pool.MoveAsync();
+        Assert.NotEqual(version, await pool.ReadAsync());
     }
 
     [Theory, OnGarnet, OnRedis]

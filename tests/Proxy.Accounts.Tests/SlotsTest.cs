@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Selection;
 using StackExchange.Redis;
 using Testing.Stores;
@@ -28,14 +29,18 @@ public abstract class SlotsTest : IDisposable
     }
 
     /// <summary>A connection of its own: what comes over one connection is served one after another anyway.</summary>
-    private protected async Task<SlotLeases> ConnectAsync()
+    private protected async Task<SlotLeases> ConnectAsync() => new(await ConnectionAsync(), Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
+
+    private protected async Task<PoolVersion> OpenVersionAsync() => new(await ConnectionAsync());
+
+    private async Task<IConnectionMultiplexer> ConnectionAsync()
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);
         lock (_connections)
         {
             _connections.Add(connection);
         }
-        return new SlotLeases(connection, Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
+        return connection;
     }
 
     /// <summary>As if the server had begun to count long ago.</summary>

@@ -1,6 +1,6 @@
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.Contracts;
-using ServiceDefaults.Hosting;
+using ServiceDefaults.Security;
 
 namespace Proxy.Accounts.Tests;
 

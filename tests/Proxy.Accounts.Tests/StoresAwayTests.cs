@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
 using Proxy.Accounts.Contracts;
-using Proxy.Accounts.Selection;
+using Proxy.Accounts.Pool;
 using ServiceDefaults.Http;
 using Testing;
 
@@ -42,7 +42,7 @@ public sealed class StoresAwayTests : StoresTest
         await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main")));
         var time = new FakeTimeProvider();
         await using var directory = new AccountDirectory(
-            host.Services.GetRequiredService<AccountStore>(), host.Services.GetRequiredService<ApiKeyStore>(), host.Services.GetRequiredService<SlotLeases>(), time,
+            host.Services.GetRequiredService<AccountStore>(), host.Services.GetRequiredService<ApiKeyStore>(), host.Services.GetRequiredService<PoolVersion>(), time,
             NullLogger<AccountDirectory>.Instance);
         var first = await directory.GetAsync(default);
         Stores.Postgres.Gate.Close();

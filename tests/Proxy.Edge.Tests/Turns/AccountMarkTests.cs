@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Proxy.Accounts.Contracts;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Tests.Turns;

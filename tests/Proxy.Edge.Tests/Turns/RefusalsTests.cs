@@ -1,5 +1,5 @@
 using Proxy.Accounts.Contracts;
-using Proxy.Edge.Turns;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Tests.Turns;
 

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Tests.Turns;
 

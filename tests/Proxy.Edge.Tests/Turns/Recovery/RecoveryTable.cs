@@ -2,7 +2,7 @@ using System.Text;
 using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Tests.Turns.Recovery;
 

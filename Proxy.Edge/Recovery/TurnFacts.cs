@@ -1,6 +1,6 @@
 using Proxy.Continuity.Contracts;
 
-namespace Proxy.Edge.Turns.Recovery;
+namespace Proxy.Edge.Recovery;
 
 /// <summary>What is known of a turn's anchor.</summary>
 internal enum Anchor

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
+using Proxy.Accounts.Accounts;
 
-namespace Proxy.Accounts.Accounts;
+namespace Proxy.Accounts.Pool;
 
 /// <summary>All accounts and keys as they were at one version.</summary>
 internal sealed class AccountsSnapshot(string version, IReadOnlyList<Account> accounts, IReadOnlyList<ApiKey> keys)

@@ -1,9 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using Proxy.Continuity.Contracts;
-using Proxy.Edge.Turns;
 
-namespace Proxy.Edge.Sessions;
+namespace Proxy.Edge.Owners;
 
 /// <summary>How much a scope's name says about where its turns belong.</summary>
 internal enum ScopeStrength

@@ -1,12 +1,13 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.Extensions.Options;
-using Proxy.Edge.Downstream;
+using Proxy.Edge.Answers;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Upstream;
 
-namespace Proxy.Edge.Turns;
+namespace Proxy.Edge.Http;
 
 /// <summary>
 /// Relays events as the bytes they came in. Each is scanned once; what has come in one read leaves in one flush. The terminal event

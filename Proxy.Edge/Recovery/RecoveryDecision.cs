@@ -1,6 +1,6 @@
 using ServiceDefaults.Http;
 
-namespace Proxy.Edge.Turns.Recovery;
+namespace Proxy.Edge.Recovery;
 
 /// <summary>What is done about a signal.</summary>
 internal enum RecoveryAction

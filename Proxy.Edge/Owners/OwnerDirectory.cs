@@ -1,9 +1,8 @@
 using Microsoft.Extensions.Caching.Memory;
 using Proxy.Continuity.Contracts;
-using Proxy.Edge.Sessions;
-using Proxy.Edge.Turns;
+using Proxy.Edge.Clients;
 
-namespace Proxy.Edge.Clients;
+namespace Proxy.Edge.Owners;
 
 /// <summary>Owners: those this edge has seen minted at hand, all others from the continuity service.</summary>
 internal sealed class OwnerDirectory(ContinuityClient continuity, IMemoryCache cache)

@@ -2,7 +2,7 @@ using Proxy.Accounts.Contracts;
 using Proxy.Edge.Protocol;
 using ServiceDefaults.Http;
 
-namespace Proxy.Edge.Turns;
+namespace Proxy.Edge.Recovery;
 
 /// <summary>What a caller is told when no account was given.</summary>
 internal static class Refusals

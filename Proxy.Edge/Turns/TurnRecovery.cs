@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Options;
-using Proxy.Edge.Clients;
+using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Recovery;
 using ServiceDefaults.Telemetry;
 
-namespace Proxy.Edge.Turns.Recovery;
+namespace Proxy.Edge.Turns;
 
 /// <summary>Carries out what <see cref="RecoveryPolicy"/> decides, as far as it is the same on every surface.</summary>
 internal sealed partial class TurnRecovery(

@@ -1,6 +1,6 @@
 using Proxy.Edge.Protocol;
 
-namespace Proxy.Edge.Turns;
+namespace Proxy.Edge.Owners;
 
 /// <summary>Which conversation the client says a turn belongs to: a preference for the account that served it last, never a demand.</summary>
 /// <param name="Key">The strongest name given, with its kind in front, so that two kinds with the same value do not meet.</param>

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Caching.Memory;
 using Proxy.Continuity.Contracts;
+using Proxy.Edge.Clients;
 
-namespace Proxy.Edge.Clients;
+namespace Proxy.Edge.Owners;
 
 /// <summary>
 /// Which key was told of which anchor that it does not work. Asked to retry for ever, a client would never learn that the anchor is dead;

@@ -1,7 +1,7 @@
 using Proxy.Accounts.Contracts;
 using Proxy.Edge.Protocol;
 
-namespace Proxy.Edge.Turns.Recovery;
+namespace Proxy.Edge.Recovery;
 
 /// <summary>What can happen to a turn besides its going well.</summary>
 internal enum SignalKind

@@ -1,4 +1,4 @@
-namespace Proxy.Edge.Turns.Recovery;
+namespace Proxy.Edge.Recovery;
 
 /// <summary>Which turns are sent once more after a failure that leaves open whether upstream has begun to run them.</summary>
 internal enum ReplayAfterClose

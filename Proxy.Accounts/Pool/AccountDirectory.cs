@@ -1,16 +1,16 @@
 using Npgsql;
+using Proxy.Accounts.Accounts;
 using Proxy.Accounts.ApiKeys;
-using Proxy.Accounts.Selection;
 using StackExchange.Redis;
 
-namespace Proxy.Accounts.Accounts;
+namespace Proxy.Accounts.Pool;
 
 /// <summary>
 /// Accounts and keys in memory. A change moves a counter in Redis that every admission reads anyway, so all replicas
 /// act on it at once; what Redis cannot tell is read again after a few seconds.
 /// </summary>
 internal sealed partial class AccountDirectory(
-    AccountStore accounts, ApiKeyStore keys, SlotLeases slots, TimeProvider time, ILogger<AccountDirectory> logger) : IAsyncDisposable, IDisposable
+    AccountStore accounts, ApiKeyStore keys, PoolVersion poolVersion, TimeProvider time, ILogger<AccountDirectory> logger) : IAsyncDisposable, IDisposable
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
@@ -59,7 +59,7 @@ internal sealed partial class AccountDirectory(
     {
         try
         {
-            await slots.MoveVersionAsync();
+            await poolVersion.MoveAsync();
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
@@ -121,7 +121,7 @@ internal sealed partial class AccountDirectory(
     {
         try
         {
-            return await slots.ReadVersionAsync();
+            return await poolVersion.ReadAsync();
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {

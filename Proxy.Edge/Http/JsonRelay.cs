@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Options;
+using Proxy.Edge.Answers;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Upstream;
 
-namespace Proxy.Edge.Turns;
+namespace Proxy.Edge.Http;
 
 /// <summary>Relays an answer that is one body. It is read whole, since the turn ends before the client has it; an error is only held.</summary>
 internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, MemoryBudget budget, TimeProvider time)

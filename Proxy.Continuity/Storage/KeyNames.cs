@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using StackExchange.Redis;
 
-namespace Proxy.Continuity.Owners;
+namespace Proxy.Continuity.Storage;
 
 /// <summary>
 /// The service's keys in Redis. What clients and upstream have named is hashed, so that a key dump names nobody's conversation:

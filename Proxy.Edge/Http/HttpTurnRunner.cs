@@ -1,14 +1,15 @@
 using Microsoft.Extensions.Options;
+using Proxy.Edge.Answers;
 using Proxy.Edge.Callers;
-using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Sessions;
-using Proxy.Edge.Turns.Recovery;
+using Proxy.Edge.Turns;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Http;
 
-namespace Proxy.Edge.Turns;
+namespace Proxy.Edge.Http;
 
 /// <summary>
 /// A turn over HTTP, which goes on over plain HTTP or a session's socket:

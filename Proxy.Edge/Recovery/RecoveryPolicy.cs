@@ -2,7 +2,7 @@ using Proxy.Accounts.Contracts;
 using Proxy.Edge.Protocol;
 using ServiceDefaults.Http;
 
-namespace Proxy.Edge.Turns.Recovery;
+namespace Proxy.Edge.Recovery;
 
 /// <summary>
 /// All recovery, on every surface: from the facts of a turn and what has happened to it to what is done about it. No I/O, no clock.
@@ -211,7 +211,7 @@ internal static class RecoveryPolicy
 
     // The owner will not be back in time: a client that knows this rebuilds on another account.
     private static RecoveryDecision Rebuild(in TurnFacts facts, string reason) => facts.Demand is { } demand
-        ? new RecoveryDecision(RecoveryAction.Canonical, reason, OwnerRoute.NotFound(demand))
+        ? new RecoveryDecision(RecoveryAction.Canonical, reason, Errors.NotFound(demand))
         : Answer(reason, Errors.NoAccounts);
 
     private static RecoveryDecision Unserved(in TurnFacts facts, UpstreamError? refusal) =>

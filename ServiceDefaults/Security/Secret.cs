@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace ServiceDefaults.Hosting;
+namespace ServiceDefaults.Security;
 
 /// <summary>A value that must not be printed: <see cref="ToString"/> hides it, and comparing takes the same time for every guess.</summary>
 public readonly struct Secret(string value) : IEquatable<Secret>

@@ -6,7 +6,7 @@ using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 using ServiceDefaults.Http;
 
-namespace Proxy.Edge.Downstream;
+namespace Proxy.Edge.Answers;
 
 /// <summary>
 /// The answer to a turn over HTTP. Its status is held back until upstream shows something, so that a turn that fails before can be sent once

@@ -1,7 +1,8 @@
+using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 
-namespace Proxy.Edge.Downstream;
+namespace Proxy.Edge.Answers;
 
 /// <summary>
 /// The events of a session's socket as the answer to a request: a stream of events, or the response they end in. The socket's pump and the turn's own task
