@@ -35,7 +35,7 @@ internal sealed partial class Admissions(
         try
         {
             var began = time.GetTimestamp();
-            var patience = RecoveryBound + Min(TimeSpan.FromMilliseconds(request.WaitMs), MoreForRecovery);
+            (TimeSpan Since, TimeSpan Bound)? away = null;
             var pause = RecoveryPause;
             var snapshot = request.RefreshCredential ? await directory.ReadAnewAsync(cancellationToken) : await directory.GetAsync(cancellationToken);
             while (true)
@@ -56,9 +56,11 @@ internal sealed partial class Admissions(
                 // A newcomer does not overtake those who wait; what it holds already, being asked again, it keeps.
                 var onlyIfHeld = place is null && waiters.AnyoneWants(request.KeyId, candidates.Accounts);
                 var waitingKey = new WaitingKey(request.KeyId, WaitMs: request.WaitMs > 0 ? (int)KnownToWait.TotalMilliseconds : 0, waiters.MoreWait(request.KeyId, place));
+                var asked = time.GetElapsedTime(began);
                 var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version, waitingKey, onlyIfHeld);
                 var waited = time.GetElapsedTime(began);
                 var left = TimeSpan.FromMilliseconds(request.WaitMs) - waited;
+                away = outcome != LeaseOutcome.Recovering ? null : away ?? (asked, RecoveryBound + Min(Max(left, TimeSpan.Zero), MoreForRecovery));
                 switch (outcome)
                 {
                     case LeaseOutcome.Granted:
@@ -70,10 +72,10 @@ internal sealed partial class Admissions(
                     case LeaseOutcome.Stale:
                         snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
                         break;
-                    case LeaseOutcome.Recovering when waited >= patience:
+                    case LeaseOutcome.Recovering when waited - away!.Value.Since >= away.Value.Bound:
                         return Refuse(RefusalReason.Recovering);
                     case LeaseOutcome.Recovering:
-                        await Task.Delay(pause, time, cancellationToken);
+                        await Task.Delay(Min(pause, away.Value.Bound - (waited - away.Value.Since)), time, cancellationToken);
                         pause = Min(pause * 2, LongestRecoveryPause);
                         break;
                     case LeaseOutcome.Full when left <= TimeSpan.Zero || place?.IsLost == true || (place ??= waiters.TryJoin(request.KeyId, candidates.Accounts)) is null:
@@ -108,6 +110,8 @@ internal sealed partial class Admissions(
     private AdmissionResponse Grant(Account account) => new(account.Admit(options.Value.LeaseSeconds, time.GetUtcNow()), null);
 
     private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private AdmissionResponse Refuse(RefusalReason reason) => new(null, new AdmissionRefusal(reason, time.GetUtcNow() + TimeSpan.FromSeconds(1)));
 

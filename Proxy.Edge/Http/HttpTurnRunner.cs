@@ -143,7 +143,7 @@ internal sealed partial class HttpTurnRunner(
     // Null when the client has its answer.
     private async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, PooledBody body, string path, TurnDeadline deadline)
     {
-        using var limits = deadline.BeginAttempt(() => turn.GiveBack(body));
+        using var limits = deadline.BeginAttempt();
         var bytes = RequestSplices.For(turn, body.Memory);
         using var request = UpstreamRequests.Post(turn.Account!, path, from, bytes, RequestSplices.DropsTurnState(turn), turn.Request.Stream ? limits.Sent : limits.SentForWholeAnswer);
         HttpResponseMessage response;
@@ -175,7 +175,9 @@ internal sealed partial class HttpTurnRunner(
         using (response)
         {
             events.GaveTurnState(turn.Caller, turn.Scope, turn.Account, HeaderPolicy.ValueOf(response, WireHeaders.TurnState));
-            return await (HeaderPolicy.IsEventStream(response) ? sse.RelayAsync(answer, turn, response, limits) : json.RelayAsync(answer, turn, response, limits));
+            return await (HeaderPolicy.IsEventStream(response)
+                ? sse.RelayAsync(answer, turn, response, limits).GiveBackWhenBegunAsync(limits, turn, body)
+                : json.RelayAsync(answer, turn, response, limits));
         }
     }
 

@@ -11,6 +11,9 @@ namespace Proxy.Edge.Protocol;
 /// </summary>
 internal static class JsonSplices
 {
+    /// <summary>How much longer a frame is than its body.</summary>
+    public const int FrameBytes = 32;
+
     /// <summary>
     /// The object without one field, named by the path to it; unchanged where there is none:
     /// <code>{"model":"m","client_metadata":{"x-codex-turn-state":"ts_1","k":1}}  ->  {"model":"m","client_metadata":{"k":1}}</code>
@@ -73,7 +76,7 @@ internal static class JsonSplices
     }
 
     /// <summary>
-    /// Writes a request's body as the frame that asks for the same:
+    /// Writes a request's body as the frame that asks for the same, at most <see cref="FrameBytes"/> longer:
     /// <code>{"model":"m"}  ->  {"type":"response.create","model":"m"}</code>
     /// </summary>
     public static void WriteAsFrame(ReadOnlySpan<byte> body, IBufferWriter<byte> frame)

@@ -60,22 +60,21 @@ internal sealed class PooledBody(int initialCapacity = 16 << 10, MemoryShare? sh
         }
     }
 
-    /// <summary>Returns the buffer; may be called again, and by another than who reads the bytes, once nobody does.</summary>
+    /// <summary>Returns the buffer; may be called again.</summary>
     public void Dispose()
     {
-        Length = 0;
-        GiveBack();
+        if (_buffer.Length > 0)
+        {
+            GiveBack();
+            Length = 0;
+        }
     }
 
-    // A buffer that was returned twice would be two callers' at once.
     private void GiveBack()
     {
-        var buffer = Interlocked.Exchange(ref _buffer, []);
-        if (buffer.Length > 0)
-        {
-            share?.Return(CostOf(buffer.Length));
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        share?.Return(CostOf(_buffer.Length));
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
     }
 
     private bool TryTake(long bytes)

@@ -93,17 +93,17 @@ internal sealed class SocketAttempts(bool hasLanes)
             : null;
     }
 
-    /// <summary>The attempts whose response an event begins or ends.</summary>
-    public IReadOnlyList<SocketAttempt> Match(EventKind kind, ReadOnlySpan<byte> json, in ResponseFacts facts)
+    /// <summary>The attempts whose response an event begins or ends, and whether others could be meant.</summary>
+    public (IReadOnlyList<SocketAttempt> Attempts, bool IsGuess) Match(EventKind kind, ReadOnlySpan<byte> json, in ResponseFacts facts)
     {
         SocketAttempt[] attempts = [.. All];
         if (facts.Id is { } id && _over?.Contains(id) == true && !attempts.Any(attempt => attempt.ResponseId == id) && kind != EventKind.Created)
         {
-            return [];
+            return ([], false);
         }
         var pending = attempts.Select(attempt => new PendingTurn(KeyOf(attempt), attempt.ResponseId, attempt.Turn.Request.PreviousResponseId)).ToArray();
         var matches = FrameMatcher.Match(pending, new LifecycleFrame(kind, hasLanes ? LaneIn(json) : null, facts.Id, facts.Error, facts.PreviousResponseId));
-        return [.. matches.Select(index => attempts[index])];
+        return ([.. matches.Turns.Select(index => attempts[index])], matches.IsGuess);
     }
 
     /// <summary>The socket has ended, and with it all that was on it.</summary>

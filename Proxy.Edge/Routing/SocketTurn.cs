@@ -52,29 +52,31 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     public bool TryCreate() => Interlocked.CompareExchange(ref _state, Created, Waiting) != Abandoned;
 
     /// <summary>Its end has come; false if it was abandoned first, and then must not be told of.</summary>
-    public bool TryFinish() => Move(from: state => state is Waiting or Created, to: Finished);
+    public bool TryFinish() => Leave(to: Finished) is not null;
 
     /// <summary>Nobody waits for it any more; false if its end had come first, and will be told.</summary>
     /// <param name="wasCreated">Whether its response had been created.</param>
     public bool TryAbandon(out bool wasCreated)
     {
-        wasCreated = Volatile.Read(ref _state) != Waiting;
-        return Move(from: state => state is Waiting or Created, to: Abandoned);
+        var before = Leave(to: Abandoned);
+        wasCreated = before == Created;
+        return before is not null;
     }
 
-    private bool Move(Func<int, bool> from, int to)
+    // From waiting or created; the state that was left, or null where it had been left before.
+    private int? Leave(int to)
     {
         var state = Volatile.Read(ref _state);
-        while (from(state))
+        while (state is Waiting or Created)
         {
             var before = Interlocked.CompareExchange(ref _state, to, state);
             if (before == state)
             {
-                return true;
+                return before;
             }
             state = before;
         }
-        return false;
+        return null;
     }
 
     /// <summary>Null when the terminal event was relayed; else what happened instead.</summary>

@@ -195,7 +195,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
     // Null when the turn's terminal event was relayed.
     private async Task<RecoverySignal?> AttemptAsync(SocketTurn turn, TurnDeadline deadline)
     {
-        using var limits = deadline.BeginAttempt(() => turn.Turn.GiveBack(turn.Frame));
+        using var limits = deadline.BeginAttempt();
         UpstreamLink? link;
         RecoverySignal? signal;
         try
@@ -212,7 +212,8 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
         }
         CurrentAccountId = link.Account.Id;
         var attempt = new SocketAttempt(turn.Turn, turn.Lane, limits, _events);
-        signal = await KeepAliveAsync(turn.Turn, link.RunAsync(attempt, RequestSplices.For(turn.Turn, turn.Frame.Memory)));
+        signal = await KeepAliveAsync(
+            turn.Turn, link.RunAsync(attempt, RequestSplices.For(turn.Turn, turn.Frame.Memory)).GiveBackWhenBegunAsync(limits, turn.Turn, turn.Frame));
         turn.Last = attempt.Turn;
         link.RetireAfter(signal, turn.Turn.Route.Anchor);
         return signal;

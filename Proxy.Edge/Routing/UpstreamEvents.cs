@@ -32,7 +32,8 @@ internal sealed class UpstreamEvents(
         }
         if (attempt is not null)
         {
-            if (attempt.IsAbandoned)
+            // A delta says that the response was created, if nothing has before.
+            if (attempt.IsAbandoned || (head.Kind == EventKind.Delta && !attempt.TryCreate()))
             {
                 return true;
             }
@@ -64,7 +65,7 @@ internal sealed class UpstreamEvents(
             attempts.AddSuccessor(successor);
             return await RelayAsync(successor, head, facts, message, cancellationToken);
         }
-        var matches = attempts.Match(head.Kind, message.Span, facts);
+        var (matches, isGuess) = attempts.Match(head.Kind, message.Span, facts);
         if (matches.Count == 0 && head.Kind is EventKind.Failed or EventKind.Error && attempts.OnlyWaiting(message.Span, facts) is { } only)
         {
             // It quotes what nobody knows, and there is only one whose it can be. Should anything else come of that, it must not reach the next turn.
@@ -89,9 +90,9 @@ internal sealed class UpstreamEvents(
                 if (!TryPass(attempt, head, facts))
                 {
                     Fail(attempt, facts, message);
-                    if (IsUnnamed(message, attempt.Lane))
+                    if (isGuess)
                     {
-                        // A guess, if a good one: what may still come of that turn must not reach the lane's next.
+                        // What may still come of that turn must not reach the lane's next.
                         end.Retire();
                     }
                 }
@@ -193,9 +194,7 @@ internal sealed class UpstreamEvents(
 
     // An error may be a turn's without naming its lane; the turn's client is told which.
     private ReadOnlyMemory<byte> ErrorOf(PooledBody message, string lane) =>
-        IsUnnamed(message, lane) ? StreamIds.Insert(message.Span, lane) : EventOf(message, lane);
-
-    private bool IsUnnamed(PooledBody message, string lane) => hasLanes && lane.Length > 0 && EventScanner.ReadStreamId(message.Span) is null;
+        hasLanes && lane.Length > 0 && EventScanner.ReadStreamId(message.Span) is null ? StreamIds.Insert(message.Span, lane) : EventOf(message, lane);
 
     private ReadOnlyMemory<byte> EventOf(PooledBody message, string lane) => hasLanes || lane.Length == 0 ? message.Memory : StreamIds.Insert(message.Span, lane);
 }

@@ -121,14 +121,14 @@ internal sealed partial class UpstreamLinks(
 
     private UpstreamLink? Find((string, string?) key) => _links.TryGetValue(key, out var link) && link.IsOpen ? link : null;
 
-    // An old one that is idle makes room for another before upstream cuts it within a turn; for what was made on it, it stays as long as it can.
+    // An old one makes room for another before upstream cuts it within a turn. For what runs and what was made on it, it stays as long as it can.
     private UpstreamLink? FindForTurn((string, string?) key)
     {
-        if (Find(key) is not { IsOld: true, IsBusy: false } old)
+        if (Find(key) is not { IsOld: true } old)
         {
             return Find(key);
         }
-        if (!old.HoldsLocalIds)
+        if (old is { IsBusy: false, HoldsLocalIds: false })
         {
             old.Retire();
         }
@@ -155,8 +155,8 @@ internal sealed partial class UpstreamLinks(
             LogFault(services.Logger, exception);
         }
         _open.TryRemove(link, out _);
-        _links.TryRemove(new KeyValuePair<(string, string?), UpstreamLink>(key, link));
-        if (link.DiedIdle)
+        // One that another has taken the place of has served its time: the client goes on with that.
+        if (_links.TryRemove(new KeyValuePair<(string, string?), UpstreamLink>(key, link)) && link.DiedIdle)
         {
             await diedIdle(link);
         }

@@ -21,12 +21,7 @@ internal sealed class SessionTurns(
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
     public async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, Session session, PooledBody body, string path, TurnDeadline deadline)
     {
-        using var frame = FrameOf(turn, body);
-        using var limits = deadline.BeginAttempt(() =>
-        {
-            turn.GiveBack(body);
-            turn.GiveBack(frame);
-        });
+        using var limits = deadline.BeginAttempt();
         try
         {
             switch (await answer.KeepAliveAsync(leases.CheckAsync(session, limits.Token).AsTask()))
@@ -37,7 +32,7 @@ internal sealed class SessionTurns(
                     return new RecoverySignal(SignalKind.SessionUnknown);
             }
             var (socket, signal) = await answer.KeepAliveAsync(sockets.TakeAsync(turn, session, from, path, limits.Token));
-            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, frame, limits);
+            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, body, limits);
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
@@ -58,13 +53,20 @@ internal sealed class SessionTurns(
     /// <summary>Ends when nothing runs upstream any more whose client has left.</summary>
     public Task WhenDrainedAsync() => _drained.WhenEndedAsync();
 
-    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, PooledBody frame, AttemptDeadline limits)
+    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, PooledBody body, AttemptDeadline limits)
     {
+        using var frame = new PooledBody(initialCapacity: 4096, memory.Of(turn.Caller.KeyId));
+        if (!TryWriteFrame(turn, body, frame))
+        {
+            // Over plain HTTP it needs no copy.
+            sockets.Leave(session, socket, drain.Noticed.IsCancellationRequested);
+            return new RecoverySignal(SignalKind.NoSessionSocket);
+        }
         var events = new HttpEvents(answer, turn, socket.Headers);
         var attempt = new SocketAttempt(turn, Lane.Default, limits, events);
         try
         {
-            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame.Memory), events.ShowLifeAsync);
+            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame.Memory).GiveBackWhenBegunAsync(limits, turn, body, frame), events.ShowLifeAsync);
             socket.Link.RetireAfter(signal, turn.Route.Anchor);
             return signal is null ? null : Held(answer, turn, signal);
         }
@@ -107,12 +109,15 @@ internal sealed class SessionTurns(
         return signal;
     }
 
-    // A copy of a body that has been let in: it is counted, and not refused.
-    private PooledBody FrameOf(Turn turn, PooledBody body)
+    // A copy of the body; false where its key has no room for one.
+    private static bool TryWriteFrame(Turn turn, PooledBody body, PooledBody frame)
     {
-        var frame = new PooledBody(initialCapacity: 4096, memory.Of(turn.Caller.KeyId), isHere: true);
         var request = RequestSplices.For(turn, body.Memory).Span;
+        if (!frame.TryReserve(request.Length + JsonSplices.FrameBytes))
+        {
+            return false;
+        }
         JsonSplices.WriteAsFrame(turn.Request.StreamId is null ? request : StreamIds.Strip(request), frame);
-        return frame;
+        return true;
     }
 }

@@ -202,15 +202,6 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         (GoesOverHttp, Claim, Reason) = (true, null, reason);
     }
 
-    /// <summary>Gives back what the client has sent, if it is not needed again: of those whose response has begun only a prewarm is sent once more.</summary>
-    public void GiveBack(PooledBody body)
-    {
-        if (HasBegun && Request.Generate)
-        {
-            body.Dispose();
-        }
-    }
-
     /// <summary>Takes note of an event before it is relayed.</summary>
     public void Observe(EventHead head, long now)
     {

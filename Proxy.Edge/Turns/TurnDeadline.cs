@@ -49,8 +49,7 @@ internal sealed class TurnDeadline : IDisposable
     }
 
     /// <summary>The limits of sending the turn once.</summary>
-    /// <param name="begun">Called once when the turn has left whole and its response has begun.</param>
-    public AttemptDeadline BeginAttempt(Action? begun = null) => new(this, _options, _time, begun);
+    public AttemptDeadline BeginAttempt() => new(this, _options, _time);
 
     /// <summary>Why the token was canceled.</summary>
     public SignalKind Reason =>
@@ -87,7 +86,7 @@ internal sealed class AttemptDeadline : IDisposable
     private const int HasBegun = 2;
 
     private readonly TurnDeadline _turn;
-    private readonly Action? _begun;
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeSpan _createdLimit;
     private readonly TimeSpan _idleLimit;
     private readonly CancellationTokenSource _silence;
@@ -97,9 +96,9 @@ internal sealed class AttemptDeadline : IDisposable
     private volatile bool _lingers;
     private int _milestones;
 
-    internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time, Action? begun)
+    internal AttemptDeadline(TurnDeadline turn, EdgeOptions options, TimeProvider time)
     {
-        (_turn, _begun) = (turn, begun);
+        _turn = turn;
         _createdLimit = TimeSpan.FromSeconds(options.CreatedSeconds);
         _idleLimit = TimeSpan.FromSeconds(options.IdleSeconds);
         _silence = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
@@ -110,6 +109,9 @@ internal sealed class AttemptDeadline : IDisposable
 
     /// <summary>Of the whole turn.</summary>
     public TimeSpan TimeLeft => _turn.TimeLeft;
+
+    /// <summary>Ends when the turn has left whole and its response has begun; never, if it does not come to that.</summary>
+    public Task Begun => _begun.Task;
 
     /// <summary>True after <see cref="AwaitEnd"/>.</summary>
     public bool AwaitsEnd => _awaitsEnd;
@@ -168,10 +170,9 @@ internal sealed class AttemptDeadline : IDisposable
     // Either may be the later: upstream may answer while it is still being sent to.
     private void Reach(int milestone)
     {
-        var before = Interlocked.Or(ref _milestones, milestone);
-        if ((before | milestone) == (HasLeft | HasBegun) && (before & milestone) == 0)
+        if ((Interlocked.Or(ref _milestones, milestone) | milestone) == (HasLeft | HasBegun))
         {
-            _begun?.Invoke();
+            _begun.TrySetResult();
         }
     }
 

@@ -23,8 +23,9 @@ public sealed partial class OpenAiNodeLanesTests
                  "apiKeys":[{"name":"lanes","key":"{{Key}}"}]}
                 """));
             var through = await RunAsync($"{gateway.BaseAddress}v1", Key);
-            // Without lanes upstream keeps one response for the whole socket: of two forks the first finds its parent.
-            string[] forks = lanes ? ["left", "right", "leftOn", "rightOn"] : ["left", "leftOn"];
+            // Without lanes upstream keeps one response for the whole socket: of two forks the one that comes first finds its parent.
+            var (first, second) = (string?)through["left"]!["type"] == "response.completed" ? ("left", "right") : ("right", "left");
+            string[] forks = lanes ? [first, second, $"{first}On", $"{second}On"] : [first, $"{first}On"];
             foreach (var turn in (string[])["parent", .. forks, "unnamed", "after"])
             {
                 Assert.Equal((turn, "response.completed"), (turn, (string?)through[turn]!["type"]));
@@ -33,9 +34,9 @@ public sealed partial class OpenAiNodeLanesTests
             Assert.All(through["others"]!.AsArray(), (turn, number) => Assert.Contains($"turn of lane {number}.", (string?)turn!["text"], StringComparison.Ordinal));
             Assert.Equal("error", (string?)through["lost"]!["type"]);
             Assert.Empty(through["strays"]!.AsArray());
-            Assert.Contains($"Anchor: {(string?)through["parent"]!["id"]}", (string?)through["left"]!["text"], StringComparison.Ordinal);
-            Assert.Contains($"Anchor: {(string?)through["left"]!["id"]}", (string?)through["leftOn"]!["text"], StringComparison.Ordinal);
-            Assert.Equal(lanes ? "response.completed" : "error", (string?)through["right"]!["type"]);
+            Assert.Contains($"Anchor: {(string?)through["parent"]!["id"]}", (string?)through[first]!["text"], StringComparison.Ordinal);
+            Assert.Contains($"Anchor: {(string?)through[first]!["id"]}", (string?)through[$"{first}On"]!["text"], StringComparison.Ordinal);
+            Assert.Equal(lanes ? "response.completed" : "error", (string?)through[second]!["type"]);
         }
     }
 

@@ -95,6 +95,13 @@ public sealed class EnvironmentTests
             }
         }
 
+        // \getenv continuity_password CONTINUITY_DB_PASSWORD
+        foreach (var variable in created.Split('\n').Where(line => line.StartsWith("\\getenv ", StringComparison.Ordinal)).Select(line => line.Split(' ')[2]))
+        {
+            Assert.Contains($"      {variable}: ${{{variable}:?}}", Compose.Text, StringComparison.Ordinal);
+            Assert.Contains(Manifests.Of<V1StatefulSet>().Single(set => set.Name() == "postgres").Spec.Template.Spec.Containers.Single().Env, item => item.Name == variable);
+        }
+
         static void AssertIsThere(string host, int port)
         {
             Assert.Contains(host, Compose.Services.Keys);

@@ -159,11 +159,16 @@ public sealed class MatchingTests
             await socket.SendAsync(Asking.Frame("unnamed"));
             await edge.Sim.WhenAsync(sim => sim.Stalled == 2);
             await edge.Sim.SendToSocketsAsync(Lost.Replace("upstream lost ANCHOR", "it is lost", StringComparison.Ordinal));
+            await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 1);
             edge.Sim.Release();
             Told.Completed(await lanes.EndAsync("x"));
+            Assert.Equal("error", lanes.Laneless[^1].Type());
+            // What still comes of the one that was ended is not the next one's.
+            await socket.SendAsync(Asking.Frame("the next"));
+            Assert.Contains("You said: the next.", (await socket.UntilTerminalAsync())[^1], StringComparison.Ordinal);
         }
-        await edge.NothingIsLeftAsync(turns: 2);
-        Assert.Contains(edge.Continuity.Rows, row => row.Status == "success");
+        await edge.NothingIsLeftAsync(turns: 3);
+        Assert.Equal(["failed", "success", "success"], edge.Continuity.Rows.Select(row => row.Status).Order());
     }
 
     // Upstream may begin a successor of its own while the lane's next turn waits to begin.

@@ -24,6 +24,9 @@ public sealed class AttackedSystem : IAsyncLifetime
 
     public Uri Address => _gateway!.BaseAddress;
 
+    /// <summary>How long 99 of 100 turns take at most while nobody attacks.</summary>
+    public TimeSpan Undisturbed { get; private set; }
+
     /// <summary>What the edge has in memory now.</summary>
     public long ResidentBytes
     {
@@ -58,6 +61,7 @@ public sealed class AttackedSystem : IAsyncLifetime
         // Code that was never run is slow by itself.
         using var client = new ApiClient(Address, Victim);
         await TenantAttackTests.TurnsAsync(client, WarmingTurns);
+        Undisturbed = TenantAttackTests.SlowestOf(await TenantAttackTests.TurnsAsync(client, WarmingTurns));
     }
 
     public async Task DisposeAsync()
