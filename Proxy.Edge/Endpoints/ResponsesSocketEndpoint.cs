@@ -6,9 +6,9 @@ using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Recovery;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Http;
 

@@ -3,9 +3,9 @@ using Proxy.Edge.Answers;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Sessions;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Recovery;
 using Proxy.Edge.Upstream;
 using ServiceDefaults.Http;
 

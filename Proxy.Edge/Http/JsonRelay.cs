@@ -2,8 +2,8 @@ using Microsoft.Extensions.Options;
 using Proxy.Edge.Answers;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
 using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
 using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Http;

@@ -3,8 +3,8 @@ using System.IO.Pipelines;
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Answers;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
 using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
 using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Http;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
 using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Routing;
 

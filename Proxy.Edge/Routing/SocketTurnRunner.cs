@@ -1,8 +1,8 @@
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
 using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
 using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Routing;

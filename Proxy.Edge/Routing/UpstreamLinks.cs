@@ -3,8 +3,8 @@ using Proxy.Accounts.Contracts;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
 using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Routing;
 

@@ -3,8 +3,8 @@ using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Owners;
-using Proxy.Edge.Turns;
 using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Sessions;
 

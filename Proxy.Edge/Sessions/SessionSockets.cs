@@ -2,9 +2,9 @@ using Microsoft.Extensions.Options;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Sessions;
 

@@ -5,9 +5,9 @@ using Proxy.Edge.Downstream;
 using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
+using Proxy.Edge.Recovery;
 using Proxy.Edge.Routing;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Sessions;
 
@@ -56,16 +56,15 @@ internal sealed class SessionTurns(
     private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, PooledBody body, AttemptDeadline limits)
     {
         using var frame = new PooledBody(initialCapacity: 4096, memory.Of(turn.Caller.KeyId));
-        if (!TryWriteFrame(turn, body, frame))
-        {
-            // Over plain HTTP it needs no copy.
-            sockets.Leave(session, socket, drain.Noticed.IsCancellationRequested);
-            return new RecoverySignal(SignalKind.NoSessionSocket);
-        }
         var events = new HttpEvents(answer, turn, socket.Headers);
         var attempt = new SocketAttempt(turn, Lane.Default, limits, events);
         try
         {
+            if (!TryWriteFrame(turn, body, frame))
+            {
+                // Over plain HTTP it needs no copy.
+                return new RecoverySignal(SignalKind.NoSessionSocket);
+            }
             var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame.Memory).GiveBackWhenBegunAsync(limits, turn, body, frame), events.ShowLifeAsync);
             socket.Link.RetireAfter(signal, turn.Route.Anchor);
             return signal is null ? null : Held(answer, turn, signal);

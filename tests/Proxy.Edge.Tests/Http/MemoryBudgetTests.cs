@@ -57,17 +57,34 @@ public sealed class MemoryBudgetTests
         await using var edge = await RunningEdge.StartAsync(edge => edge.Sim.Script(rule => rule.Stalls(Position.Created)), [.. Small[..3], $"Sessions:Mode={sessions}"]);
         var budget = (MemoryBudget)edge.Services.GetService(typeof(MemoryBudget))!;
         using var socket = surface == "websocket" ? await edge.ConnectAsync() : null;
-        var response = socket is null ? edge.PostAsync(Large("held")) : null;
+        var response = socket is null ? edge.PostAsync(Large("held", store: false), headers: ("thread-id", "held")) : null;
         if (socket is not null)
         {
             await socket.SendAsync(Asking.Frame(new string('x', 900_000)));
         }
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
         await Eventually.TrueAsync(() => budget.Of("key-1").Taken == 0);
+        Assert.Equal(surface == "websocket" || sessions == "auto" ? 1 : 0, edge.SocketsUsedAt("a"));
         edge.Sim.Release();
         var end = socket is null ? await (await response!).Content.ReadAsStringAsync() : (await socket.UntilTerminalAsync())[^1];
         Assert.Contains("response.completed", end, StringComparison.Ordinal);
     }
 
-    private static string Large(string text) => $$"""{"model":"{{RunningEdge.Model}}","stream":true,"input":"{{text}} {{new string('x', 900_000)}}"}""";
+    // A frame is a copy of the body; a socket's other turns, and other keys, are not to pay for it.
+    [Fact]
+    public async Task Where_a_key_has_no_room_for_a_frame_its_turn_goes_over_plain_HTTP()
+    {
+        await using var edge = await RunningEdge.StartAsync(
+            edge => edge.Sim.Script(rule => rule.When(when => when with { Contains = "held" }).Stalls()), ["Edge:MemoryBytes=6000000", .. Small[1..3]]);
+        var held = edge.PostAsync(Large("held", store: false), headers: ("thread-id", "held"));
+        await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
+        using var served = await edge.PostAsync(Large("another", store: false), headers: ("thread-id", "another"));
+        Assert.Contains("response.completed", await served.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal((1, 1), (edge.FramesAt("a").Count, edge.BodiesAt("a").Count));
+        edge.Sim.Release();
+        (await held).Dispose();
+    }
+
+    private static string Large(string text, bool store = true) =>
+        $$"""{"model":"{{RunningEdge.Model}}","stream":true,"store":{{(store ? "true" : "false")}},"input":"{{text}} {{new string('x', 900_000)}}"}""";
 }

@@ -1,7 +1,7 @@
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Protocol;
-using Proxy.Edge.Turns;
 using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Tests.Turns;
 
