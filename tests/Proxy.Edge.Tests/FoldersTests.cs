@@ -12,9 +12,10 @@ public sealed partial class FoldersTests
     [InlineData("Proxy.Continuity", "Contracts Storage Sessions Owners RequestLogs")]
     [InlineData("ServiceDefaults", "Security Data Health Telemetry Http Hosting")]
     [InlineData("AppHost", "Configuration Processes Stores Preparation Topology Commands Lifecycle")]
-    public void No_folder_uses_one_above_it(string project, string fromBottomToTop)
+    [InlineData("tests/Simulator", "Scripts Recording Responses Accounts Turns Sockets Endpoints")]
+    public void No_folder_uses_one_above_it(string path, string fromBottomToTop)
     {
-        var root = Path.Combine(BuiltPrograms.SolutionDirectory, project);
+        var (root, project) = (Path.Combine(BuiltPrograms.SolutionDirectory, path), Path.GetFileName(path));
         var folders = fromBottomToTop.Split(' ').ToList();
         var files = Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
             .Select(file => (File: Path.GetRelativePath(root, file), Text: File.ReadAllText(file)))

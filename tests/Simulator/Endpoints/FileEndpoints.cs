@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Simulator.Accounts;
 using Simulator.Responses;
 
 namespace Simulator.Endpoints;

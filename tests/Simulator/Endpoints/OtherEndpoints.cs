@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Simulator.Accounts;
 using Simulator.Responses;
 
 namespace Simulator.Endpoints;

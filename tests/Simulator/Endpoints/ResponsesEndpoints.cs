@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Simulator.Accounts;
 using Simulator.Responses;
 using Simulator.Turns;
 

@@ -1,3 +1,4 @@
+using Simulator.Accounts;
 using Simulator.Responses;
 using Simulator.Scripts;
 using Simulator.Sockets;

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Net.WebSockets;
 using System.Text.Json;
 using Simulator.Accounts;
-using Simulator.Endpoints;
 using Simulator.Recording;
 using Simulator.Responses;
 using Simulator.Scripts;

@@ -1,7 +1,8 @@
 using System.Net.WebSockets;
-using Simulator.Endpoints;
+using Simulator.Accounts;
 using Simulator.Responses;
 using Simulator.Scripts;
+using Simulator.Turns;
 
 namespace Simulator.Sockets;
 
@@ -12,7 +13,7 @@ internal sealed class SocketEndpoint(Simulation simulation)
     {
         if (!SocketHandshake.IsAsked(context))
         {
-            await context.ErrorAsync(new ApiError(405, "method_not_allowed", "Not allowed to GET on /v1/responses."));
+            await Refusal.WriteAsync(context, new ApiError(405, "method_not_allowed", "Not allowed to GET on /v1/responses."), context.RequestAborted);
             return;
         }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Simulator.Accounts;
 using Simulator.Responses;
 
 namespace Simulator.Turns;

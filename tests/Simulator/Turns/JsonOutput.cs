@@ -1,4 +1,4 @@
-using Simulator.Endpoints;
+using Simulator.Accounts;
 using Simulator.Responses;
 using Simulator.Scripts;
 

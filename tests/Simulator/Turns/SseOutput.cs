@@ -1,5 +1,5 @@
 using System.Text;
-using Simulator.Endpoints;
+using Simulator.Accounts;
 using Simulator.Scripts;
 
 namespace Simulator.Turns;

@@ -1,7 +1,7 @@
+using Simulator.Accounts;
 using Simulator.Scripts;
-using Simulator.Turns;
 
-namespace Simulator.Endpoints;
+namespace Simulator.Turns;
 
 /// <summary>The steps that make sense for a request that is not a turn, or for a handshake: refuse, stall, cut, end.</summary>
 internal static class Interception

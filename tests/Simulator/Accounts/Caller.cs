@@ -1,7 +1,6 @@
-using Simulator.Accounts;
 using Simulator.Recording;
 
-namespace Simulator.Endpoints;
+namespace Simulator.Accounts;
 
 /// <summary>Who makes the request at hand, and its record.</summary>
 internal sealed class Caller(HttpContext context, Account account, Exchange exchange) : Connection

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using Simulator.Accounts;
+using Simulator.Responses;
 
-namespace Simulator.Responses;
+namespace Simulator.Accounts;
 
 /// <summary>Checks what only the organisation that minted it can serve: anchor, conversation, files, encrypted content.</summary>
 internal static class Demands

@@ -1,9 +1,8 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using Simulator.Accounts;
 
-namespace Simulator.Responses;
+namespace Simulator.Accounts;
 
 /// <summary>
 /// Encrypted content that only the organisation that minted it can open: it carries the organisation's mark instead of being encrypted,
