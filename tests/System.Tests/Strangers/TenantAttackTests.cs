@@ -14,8 +14,8 @@ public sealed class TenantAttackTests(AttackedSystem system, ITestOutputHelper o
     private const int TimesUndisturbed = 5;
     // One attacker does not take the processor that he, his victim and all they attack share here.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
-    // Beside the requests: code that is compiled, and what is not collected yet.
-    private const long BesideRequests = 64 << 20;
+    // Beside the requests: buffers that the pool keeps, code that is compiled, and what is not collected yet.
+    private const long BesideRequests = 128 << 20;
 
     public static TheoryData<string> Names => [.. Attacks.All.Keys];
 
