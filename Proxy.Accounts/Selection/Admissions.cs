@@ -35,7 +35,7 @@ internal sealed partial class Admissions(
         try
         {
             var began = time.GetTimestamp();
-            (TimeSpan Since, TimeSpan Bound)? away = null;
+            (TimeSpan Since, TimeSpan Bound)? outage = null;
             var pause = RecoveryPause;
             var snapshot = request.RefreshCredential ? await directory.ReadAnewAsync(cancellationToken) : await directory.GetAsync(cancellationToken);
             while (true)
@@ -60,7 +60,7 @@ internal sealed partial class Admissions(
                 var (outcome, index) = await TryLeaseAsync(request, candidates, snapshot.Version, waitingKey, onlyIfHeld);
                 var waited = time.GetElapsedTime(began);
                 var left = TimeSpan.FromMilliseconds(request.WaitMs) - waited;
-                away = outcome != LeaseOutcome.Recovering ? null : away ?? (asked, RecoveryBound + Min(Max(left, TimeSpan.Zero), MoreForRecovery));
+                outage = outcome != LeaseOutcome.Recovering ? null : outage ?? (asked, RecoveryBound + Min(Max(left, TimeSpan.Zero), MoreForRecovery));
                 switch (outcome)
                 {
                     case LeaseOutcome.Granted:
@@ -72,10 +72,10 @@ internal sealed partial class Admissions(
                     case LeaseOutcome.Stale:
                         snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
                         break;
-                    case LeaseOutcome.Recovering when waited - away!.Value.Since >= away.Value.Bound:
+                    case LeaseOutcome.Recovering when waited - outage!.Value.Since >= outage.Value.Bound:
                         return Refuse(RefusalReason.Recovering);
                     case LeaseOutcome.Recovering:
-                        await Task.Delay(Min(pause, away.Value.Bound - (waited - away.Value.Since)), time, cancellationToken);
+                        await Task.Delay(Min(pause, outage.Value.Bound - (waited - outage.Value.Since)), time, cancellationToken);
                         pause = Min(pause * 2, LongestRecoveryPause);
                         break;
                     case LeaseOutcome.Full when left <= TimeSpan.Zero || place?.IsLost == true || (place ??= waiters.TryJoin(request.KeyId, candidates.Accounts)) is null:

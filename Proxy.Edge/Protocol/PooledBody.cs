@@ -11,6 +11,9 @@ internal sealed class PooledBody(int initialCapacity = 16 << 10, MemoryShare? sh
     private const int MostKeptBytes = 256 << 10;
     private const int SmallBytes = 4 << 10;
 
+    // What the pool has back it keeps, and counts nowhere: a large buffer goes to the collector instead.
+    private const int MostPooledBytes = 512 << 10;
+
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(Math.Min(initialCapacity, MemoryShare.FreeBytes));
 
     public int Length { get; private set; }
@@ -34,10 +37,10 @@ internal sealed class PooledBody(int initialCapacity = 16 << 10, MemoryShare? sh
             return false;
         }
         // What the pool gives may be larger than asked for; it is counted as what it is.
-        var rented = ArrayPool<byte>.Shared.Rent(larger);
+        var rented = Rent(larger);
         share?.Take(CostOf(rented.Length) - CostOf(larger));
         _buffer.AsSpan(0, Length).CopyTo(rented);
-        ArrayPool<byte>.Shared.Return(_buffer);
+        Return(_buffer);
         _buffer = rented;
         return true;
     }
@@ -73,8 +76,18 @@ internal sealed class PooledBody(int initialCapacity = 16 << 10, MemoryShare? sh
     private void GiveBack()
     {
         share?.Return(CostOf(_buffer.Length));
-        ArrayPool<byte>.Shared.Return(_buffer);
+        Return(_buffer);
         _buffer = [];
+    }
+
+    private static byte[] Rent(int bytes) => bytes > MostPooledBytes ? GC.AllocateUninitializedArray<byte>(bytes) : ArrayPool<byte>.Shared.Rent(bytes);
+
+    private static void Return(byte[] buffer)
+    {
+        if (buffer.Length <= MostPooledBytes)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private bool TryTake(long bytes)

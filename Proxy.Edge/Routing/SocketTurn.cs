@@ -52,19 +52,19 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     public bool TryCreate() => Interlocked.CompareExchange(ref _state, Created, Waiting) != Abandoned;
 
     /// <summary>Its end has come; false if it was abandoned first, and then must not be told of.</summary>
-    public bool TryFinish() => Leave(to: Finished) is not null;
+    public bool TryFinish() => MoveTo(Finished) is not null;
 
     /// <summary>Nobody waits for it any more; false if its end had come first, and will be told.</summary>
     /// <param name="wasCreated">Whether its response had been created.</param>
     public bool TryAbandon(out bool wasCreated)
     {
-        var before = Leave(to: Abandoned);
+        var before = MoveTo(Abandoned);
         wasCreated = before == Created;
         return before is not null;
     }
 
     // From waiting or created; the state that was left, or null where it had been left before.
-    private int? Leave(int to)
+    private int? MoveTo(int to)
     {
         var state = Volatile.Read(ref _state);
         while (state is Waiting or Created)

@@ -45,11 +45,8 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
     /// <summary>How often the conversation has had to be sent anew.</summary>
     public int Rebuilt { get; private set; }
 
-    /// <summary>
-    /// How often the client has asked again without knowing what became of a turn: it gave up waiting, its connection broke, or it was told of a failure on the way. The
-    /// turn may still be done, by an edge that another one had passed it to, and is then the latest on its socket.
-    /// </summary>
-    public int GivenUp { get; private set; }
+    /// <summary>What its turns say last, and their answers quote.</summary>
+    public string Name => name;
 
     /// <summary>One more turn, to its end.</summary>
     public async Task SayAsync(string text)
@@ -63,8 +60,6 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
             if (answer is null || (int)answer.Status >= 500 || answer.Status == HttpStatusCode.TooManyRequests)
             {
                 incidents.CountRetry();
-                // 429 and 503 say that nothing was done.
-                GivenUp += answer?.Status is null or HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable ? 0 : 1;
                 await Task.Delay(Pause, TimeProvider.System);
                 continue;
             }
@@ -112,7 +107,6 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or TimeoutException)
         {
-            GivenUp += exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } ? 0 : 1;
             return null;
         }
     }

@@ -28,7 +28,7 @@ public sealed class ThreeEdges : IAsyncLifetime
             await Task.Delay(think * number / conversations, TimeProvider.System);
             for (var turn = 0; turn < turns; turn++)
             {
-                await conversation.SayAsync($"turn {turn} of {number}");
+                await conversation.SayAsync($"turn {turn} of {conversation.Name}");
                 await Task.Delay(think, TimeProvider.System);
             }
         }));

@@ -26,16 +26,16 @@ internal static class Attacks
         ["a body that is much work"] = system => PostAsync(system, PackedFiles, ("Content-Encoding", "br")),
         ["every slot"] = system => Task.WhenAll(Enumerable.Range(0, 4).Select(_ =>
             PostAsync(system, Encoding.UTF8.GetBytes($$"""{"model":"gpt-5.6","input":"{{TakesASlot}}","stream":true,"store":false}""")))),
-        ["keys that do not exist"] = system => SendAsync(system, HttpMethod.Get, "/v1/responses/resp_1", $"cp-{Guid.CreateVersion7():N}", HttpStatusCodes.Unauthorized),
+        ["keys that do not exist"] = system => SendAsync(system, HttpMethod.Get, "/v1/responses/resp_1", $"cp-{Guid.CreateVersion7():N}", Expected.Unauthorized),
         ["sockets opened and left"] = OpenedAndLeftAsync,
-        ["forms and strange paths"] = system => SendAsync(system, HttpMethod.Post, "/v1/vector_stores/vs_1%2f..%2f..%2fadmin/files/..%5cx", AttackedSystem.Attacker, HttpStatusCodes.NotFound),
-        ["no key, from behind a proxy"] = system => SendAsync(system, HttpMethod.Get, "/v1/models", null, HttpStatusCodes.Unauthorized, ("Via", "1.1 proxy")),
-        ["guesses of the admin token"] = system => SendAsync(system, HttpMethod.Get, "/admin/v1/accounts", $"guess-{Guid.CreateVersion7():N}", HttpStatusCodes.Refused),
-        ["internal routes"] = system => SendAsync(system, HttpMethod.Post, "/internal/drain", AttackedSystem.Attacker, HttpStatusCodes.NotFound),
+        ["forms and strange paths"] = system => SendAsync(system, HttpMethod.Post, "/v1/vector_stores/vs_1%2f..%2f..%2fadmin/files/..%5cx", AttackedSystem.Attacker, Expected.NotFound),
+        ["no key, from behind a proxy"] = system => SendAsync(system, HttpMethod.Get, "/v1/models", null, Expected.Unauthorized, ("Via", "1.1 proxy")),
+        ["guesses of the admin token"] = system => SendAsync(system, HttpMethod.Get, "/admin/v1/accounts", $"guess-{Guid.CreateVersion7():N}", Expected.Refused),
+        ["internal routes"] = system => SendAsync(system, HttpMethod.Post, "/internal/drain", AttackedSystem.Attacker, Expected.NotFound),
     };
 
     private static Task PostAsync(AttackedSystem system, byte[] body, params (string Name, string Value)[] headers) =>
-        SendAsync(system, HttpMethod.Post, "/v1/responses", AttackedSystem.Attacker, HttpStatusCodes.Any, body, headers);
+        SendAsync(system, HttpMethod.Post, "/v1/responses", AttackedSystem.Attacker, Expected.Any, body, headers);
 
     private static Task SendAsync(AttackedSystem system, HttpMethod method, string path, string? key, int[] expected, params (string Name, string Value)[] headers) =>
         SendAsync(system, method, path, key, expected, null, headers);
@@ -125,7 +125,7 @@ internal static class Attacks
         return packed.ToArray();
     }
 
-    private static class HttpStatusCodes
+    private static class Expected
     {
         public static readonly int[] Any = [];
         public static readonly int[] Unauthorized = [401];

@@ -160,8 +160,8 @@ internal sealed class SocketClient(RunningEdge edge, PlannedClient plan, Seen se
                 await _socket.SendAsync(frame);
                 return true;
             }
-            // Another lane has left meanwhile, or read the end: the socket says then that its send was canceled.
-            catch (Exception gone) when (gone is WebSocketException or ObjectDisposedException or IOException or OperationCanceledException { InnerException: IOException })
+            // Where another of the client's lanes has left meanwhile, its send is canceled.
+            catch (Exception gone) when (gone is WebSocketException or ObjectDisposedException or IOException || (HasLeft && gone is OperationCanceledException))
             {
                 return false;
             }
