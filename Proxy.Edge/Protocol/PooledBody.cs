@@ -80,7 +80,7 @@ internal sealed class PooledBody(int initialCapacity = 16 << 10, MemoryShare? sh
         _buffer = [];
     }
 
-    private static byte[] Rent(int bytes) => bytes > MostPooledBytes ? GC.AllocateUninitializedArray<byte>(bytes) : ArrayPool<byte>.Shared.Rent(bytes);
+    private static byte[] Rent(int bytes) => bytes > MostPooledBytes ? GC.AllocateUninitializedArray<byte>((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)bytes)) : ArrayPool<byte>.Shared.Rent(bytes);
 
     private static void Return(byte[] buffer)
     {

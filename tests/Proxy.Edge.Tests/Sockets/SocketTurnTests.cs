@@ -39,26 +39,22 @@ public sealed class SocketTurnTests
     public async Task A_socket_that_is_old_and_idle_makes_room_for_another_and_keeps_what_lives_on_it()
     {
         await using var edge = await RunningEdge.StartAsync(edge => { }, "Edge:RetireSocketSeconds=0.05");
-        var turns = 2;
         using (var socket = await edge.ConnectAsync())
         {
             var local = await socket.AnchorAsync(store: false);
-            await UntilUsedAsync(2);
+            await Task.Delay(TimeSpan.FromSeconds(0.06), TimeProvider.System);
+            await socket.StillWorksAsync();
+            Assert.Equal(2, edge.SocketsUsedAt("a"));
             // The turn before it lives on the first.
             await socket.SendAsync(Asking.Frame("next", anchor: local, store: false));
             Assert.Contains($"Anchor: {local}", (await socket.UntilTerminalAsync())[^1], StringComparison.Ordinal);
+            await Task.Delay(TimeSpan.FromSeconds(0.06), TimeProvider.System);
             // Nothing lives on the second: it is closed.
-            await UntilUsedAsync(edge.SocketsUsedAt("a") + 1);
+            await socket.StillWorksAsync();
+            Assert.Equal(3, edge.SocketsUsedAt("a"));
             await edge.Sim.WhenAsync(sim => sim.Account("a").OpenSockets == 2);
-
-            async Task UntilUsedAsync(int sockets) => await Eventually.TrueAsync(async () =>
-            {
-                turns++;
-                await socket.StillWorksAsync();
-                return edge.SocketsUsedAt("a") == sockets;
-            });
         }
-        await edge.NothingIsLeftAsync(turns);
+        await edge.NothingIsLeftAsync(turns: 4);
     }
 
     [Fact]
