@@ -44,6 +44,17 @@ public sealed class Codex : IDisposable
 
     public Task<string> ExecAsync(string prompt) => RunAsync("exec", "--skip-git-repo-check", "--json", prompt);
 
+    /// <summary>Runs a prompt that must fail within a time; what Codex told its user of it, each once.</summary>
+    public async Task<IReadOnlyList<string>> FailAsync(string prompt, TimeSpan limit)
+    {
+        var (exitCode, output) = await NpmClients.RunAsync(_home, limit, Environment, Program, "exec", "--skip-git-repo-check", "--json", prompt);
+        Assert.True(exitCode != 0, output);
+        return [.. Events(output)
+            .Where(entry => (string?)entry["type"] is "error" or "turn.failed")
+            .Select(entry => (string)(entry["message"] ?? entry["error"]!["message"])!)
+            .Distinct()];
+    }
+
     public Task<string> ResumeAsync(string prompt) => RunAsync("exec", "resume", "--last", "--skip-git-repo-check", "--json", prompt);
 
     public void Dispose() => Directory.Delete(_home, recursive: true);
@@ -53,8 +64,11 @@ public sealed class Codex : IDisposable
     {
         var (exitCode, output) = await NpmClients.RunAsync(_home, Limit, Environment, Program, arguments);
         Assert.True(exitCode == 0, output);
-        var events = output.Split('\n').Where(line => line.StartsWith('{')).Select(line => JsonNode.Parse(line)!).ToList();
+        var events = Events(output);
         Assert.DoesNotContain(events, entry => (string?)entry["type"] is "error" or "turn.failed");
         return (string)events.Last(entry => (string?)entry["type"] == "item.completed" && (string?)entry["item"]!["type"] == "agent_message")["item"]!["text"]!;
     }
+
+    // {"type":"thread.started","thread_id":".."}, {"type":"item.completed","item":{..}}, {"type":"turn.failed","error":{"message":".."}}: one a line
+    private static List<JsonNode> Events(string output) => [.. output.Split('\n').Where(line => line.StartsWith('{')).Select(line => JsonNode.Parse(line)!)];
 }

@@ -102,6 +102,11 @@ public sealed class RuleBuilder
     public RuleBuilder Fails(string? code, string? message = "Scripted failure.", Position after = default) =>
         Then(new FailedStep { After = after, Code = code, Message = message });
 
+    /// <summary>Both ends of a response that was created: an <c>error</c>, then a <c>response.failed</c>.</summary>
+    public RuleBuilder ErrorsAndFails(string code, string message = "Scripted failure.") => this
+        .Then(new ErrorStep { After = Position.Created, Code = code, Message = message, Continue = true })
+        .Then(new FailedStep { After = Position.Created, Code = code, Message = message });
+
     /// <summary>A <c>response.incomplete</c>.</summary>
     public RuleBuilder StopsIncomplete(string reason, Position after = default) => Then(new IncompleteStep { After = after, Reason = reason });
 
