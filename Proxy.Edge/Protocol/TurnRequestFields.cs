@@ -27,7 +27,7 @@ internal enum RequestMember
 }
 
 /// <summary>What has been read of a request so far, and the first thing that is wrong with it.</summary>
-internal sealed class TurnRequestFields
+internal sealed class TurnRequestFields(IEqualityComparer<OwnedId>? comparer)
 {
     public const int MaxIdLength = 512;
 
@@ -61,7 +61,7 @@ internal sealed class TurnRequestFields
             return;
         }
         var named = new OwnedId(kind, id);
-        if ((_known ??= []).Add(named))
+        if ((_known ??= new(comparer)).Add(named))
         {
             NamedIds.Add(named);
         }

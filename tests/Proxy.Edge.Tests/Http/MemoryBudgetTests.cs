@@ -83,6 +83,10 @@ public sealed class MemoryBudgetTests
         Assert.Equal((1, 1), (edge.FramesAt("a").Count, edge.BodiesAt("a").Count));
         edge.Sim.Release();
         (await held).Dispose();
+        // The socket that it had taken for its frame is free again: there is no other for the turn that comes.
+        using var next = await edge.PostAsync(RunningEdge.Body(more: ",\"store\":false"), headers: ("thread-id", "another"));
+        Assert.Contains("response.completed", await next.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal((2, 2), (edge.FramesAt("a").Count, edge.HandshakesAt("a")));
     }
 
     private static string Large(string text, bool store = true) =>

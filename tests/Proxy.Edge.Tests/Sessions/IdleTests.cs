@@ -93,6 +93,8 @@ public sealed class IdleTests
         edge.Sim.Release();
         (await running).Completed();
         await edge.Sim.WhenAsync(sim => sim.Account("a").OpenSockets == 0);
+        // Whether it was retired within its last turn or while it was idle.
+        await Eventually.TrueAsync(() => edge.Counters.Of("continuity.session_socket_end", ("reason", "old")) == 3);
         await edge.GoesOnAsync();
         await edge.QuietAsync(turns: 4);
     }

@@ -48,16 +48,20 @@ internal sealed class ShippingSpool : IAsyncDisposable
 
     public static TurnSpool Open(string directory, long? maxBytes = null) => new(OptionsOf(directory, maxBytes), NullLogger<TurnSpool>.Instance);
 
-    public async Task ShipAsync()
+    /// <param name="onTheWay">What stands between the shipper and the continuity service.</param>
+    public async Task ShipAsync(DelegatingHandler? onTheWay = null)
     {
         var metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
         _clients.Add(metrics);
         _shipper = new SpoolShipper(
-            Spool, Leases, new ContinuityClient(ClientOf(Continuity)), new AccountsClient(ClientOf(Accounts)),
+            Spool, Leases, new ContinuityClient(ClientOf(Continuity, onTheWay)), new AccountsClient(ClientOf(Accounts)),
             new SetAsideRows(OptionsOf(Directory), new SpoolMetrics(metrics.GetRequiredService<IMeterFactory>(), Spool), NullLogger<SetAsideRows>.Instance),
             TimeProvider.System, NullLogger<SpoolShipper>.Instance);
         await _shipper.StartAsync(CancellationToken.None);
     }
+
+    /// <summary>The process is asked to end.</summary>
+    public Task StopAsync() => _shipper!.StopAsync(CancellationToken.None);
 
     /// <summary>The process ends without a word.</summary>
     public void Kill() => Spool.Dispose();
@@ -97,9 +101,13 @@ internal sealed class ShippingSpool : IAsyncDisposable
         return Options.Create(options);
     }
 
-    private HttpClient ClientOf(FakeService service)
+    private HttpClient ClientOf(FakeService service, DelegatingHandler? onTheWay = null)
     {
-        var client = new HttpClient { BaseAddress = new Uri(service.Address) };
+        if (onTheWay is not null)
+        {
+            onTheWay.InnerHandler = new SocketsHttpHandler();
+        }
+        var client = new HttpClient(onTheWay ?? (HttpMessageHandler)new SocketsHttpHandler()) { BaseAddress = new Uri(service.Address) };
         client.DefaultRequestHeaders.Add(InternalToken.Header, FakeService.Token);
         _clients.Add(client);
         return client;
