@@ -11,7 +11,10 @@ public sealed class AttackedSystem : IAsyncLifetime
 {
     public const string Victim = "cp-victim-0123456789";
     public const string Attacker = "cp-attacker-0123456789";
-    public const long MemoryBytes = 64 << 20;
+    public const long ContainerBytes = 256 << 20;
+
+    /// <summary>The default for a container of that size, a quarter.</summary>
+    public const long MemoryBytes = ContainerBytes / 4;
 
     /// <summary>The largest request; a buffer doubles as it grows, and there has to be room for a large one of each tenant.</summary>
     public const int MaxRequestBytes = 8 << 20;
@@ -24,13 +27,13 @@ public sealed class AttackedSystem : IAsyncLifetime
 
     public Uri Address => _gateway!.BaseAddress;
 
-    /// <summary>What the edge has in memory now.</summary>
+    /// <summary>What the edge has in memory now, without pages of files, which a container drops when it needs the room.</summary>
     public long ResidentBytes
     {
         get
         {
-            // VmRSS:	  123456 kB
-            var line = File.ReadLines($"/proc/{_gateway!.ProcessOf("edge-0")}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            // RssAnon:	  123456 kB
+            var line = File.ReadLines($"/proc/{_gateway!.ProcessOf("edge-0")}/status").First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal));
             return long.Parse(line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
         }
     }
@@ -51,9 +54,8 @@ public sealed class AttackedSystem : IAsyncLifetime
             Configuration = new Dictionary<string, string>
             {
                 ["Edge:MemoryBytes"] = $"{MemoryBytes}",
-                // A heap that is kept small says how much is in use; the server's grows for speed.
-                ["DOTNET_gcServer"] = "0",
-                ["DOTNET_GCConserveMemory"] = "9",
+                // What the runtime allows its heap in a container of that size: three quarters, in hexadecimal. Without a limit it collects late, and its size says little.
+                ["DOTNET_GCHeapHardLimit"] = $"{ContainerBytes / 4 * 3:X}",
                 ["Edge:MaxRequestBytes"] = $"{MaxRequestBytes}",
                 ["Edge:MaxDecompressedBytes"] = $"{MaxRequestBytes}",
             },
