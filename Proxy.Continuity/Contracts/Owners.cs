@@ -44,7 +44,11 @@ internal static class OwnedKinds
 /// <summary>An id that is worth something on the account that minted it only.</summary>
 /// <param name="Kind">One of <see cref="OwnedKinds"/>.</param>
 /// <param name="Id">The id as upstream gave it.</param>
-internal sealed record OwnedId(string Kind, string Id);
+internal sealed record OwnedId(string Kind, string Id)
+{
+    /// <summary>Characters of an id. A longer one of upstream's is none: it is not kept, and nobody can come back with it.</summary>
+    public const int MaxLength = 512;
+}
 
 /// <summary>Who minted an id, for whom, and where it lives.</summary>
 /// <param name="KeyId">The API key (or <c>anonymous</c>) whose turn minted it; every other key's answer is <see cref="OwnerOutcome.Foreign"/>.</param>

@@ -19,7 +19,7 @@ internal static class OwnerEndpoints
     private static async Task<Results<Ok<ResolveResponse>, BadRequest, StatusCodeHttpResult>> ResolveAsync(
         ResolveRequest request, OwnerLookup lookup, CancellationToken cancellationToken)
     {
-        if (request.Ids.Count > ContinuityRoutes.MaxIds)
+        if (request.Ids.Count > ContinuityRoutes.MaxIds || request.Ids.Any(IsTooLong))
         {
             return TypedResults.BadRequest();
         }
@@ -31,7 +31,8 @@ internal static class OwnerEndpoints
     private static async Task<Results<NoContent, Conflict, StatusCodeHttpResult>> PublishAsync(
         PublishRequest request, OwnerAliases aliases, LastingOwners lasting, SessionRecords sessions, ContinuityMetrics metrics, CancellationToken cancellationToken)
     {
-        if (request.With?.Count > ContinuityRoutes.MaxPublishedWith)
+        // No key of Redis and no row of an index, and never will be.
+        if (request.With?.Count > ContinuityRoutes.MaxPublishedWith || IsTooLong(request.Id) || request.With?.Any(IsTooLong) == true)
         {
             return TypedResults.StatusCode(StatusCodes.Status400BadRequest);
         }
@@ -56,6 +57,8 @@ internal static class OwnerEndpoints
             return TypedResults.StatusCode(StatusCodes.Status503ServiceUnavailable);
         }
     }
+
+    private static bool IsTooLong(OwnedId id) => id.Id.Length > OwnedId.MaxLength;
 
     private static async Task<Results<Ok<RejectAnchorResponse>, StatusCodeHttpResult>> RejectAnchorAsync(RejectAnchorRequest request, RejectedAnchors anchors)
     {

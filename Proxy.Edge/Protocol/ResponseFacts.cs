@@ -63,9 +63,9 @@ internal static class ResponseFactsReader
             else if (reader.ValueTextEquals("usage"u8)) { ReadUsage(ref reader, ref facts); }
             else if (level is Level.Top or Level.Response && reader.ValueTextEquals("output"u8)) { OutputIds.ReadOutput(ref reader, ref facts.Outputs); }
             else if (level is Level.Headers) { ReadHint(ref reader, ref facts); }
-            else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = EventScanner.ReadString(ref reader) ?? facts.Id; }
-            else if (reader.ValueTextEquals("previous_response_id"u8) && level is Level.Response) { facts.PreviousResponseId = EventScanner.ReadString(ref reader); }
-            else if (reader.ValueTextEquals("id"u8) && level is Level.Top) { facts.TopId = EventScanner.ReadString(ref reader); }
+            else if (reader.ValueTextEquals("id"u8) && level is Level.Response) { facts.Id = ReadId(ref reader) ?? facts.Id; }
+            else if (reader.ValueTextEquals("previous_response_id"u8) && level is Level.Response) { facts.PreviousResponseId = ReadId(ref reader); }
+            else if (reader.ValueTextEquals("id"u8) && level is Level.Top) { facts.TopId = ReadId(ref reader); }
             else if (reader.ValueTextEquals("reason"u8) && level is Level.Incomplete) { facts.IncompleteReason = EventScanner.ReadString(ref reader); }
             else if (reader.ValueTextEquals("status"u8) || reader.ValueTextEquals("status_code"u8)) { ReadStatus(ref reader, ref facts); }
             else if (level is not (Level.Top or Level.Error)) { reader.Skip(); }
@@ -97,6 +97,8 @@ internal static class ResponseFactsReader
             reader.Skip();
         }
     }
+
+    private static string? ReadId(ref Utf8JsonReader reader) => EventScanner.ReadString(ref reader) is { Length: <= OwnedId.MaxLength } id ? id : null;
 
     // "code":"rate_limit_exceeded", or "code":429 of somebody else.
     private static string? ReadCode(ref Utf8JsonReader reader)

@@ -29,8 +29,6 @@ internal enum RequestMember
 /// <summary>What has been read of a request so far, and the first thing that is wrong with it.</summary>
 internal sealed class TurnRequestFields(IEqualityComparer<OwnedId>? comparer)
 {
-    public const int MaxIdLength = 512;
-
     private const int MaxNamedIds = 2_000;
 
     // The same id again and again costs nothing to say and a copy to read.
@@ -52,9 +50,9 @@ internal sealed class TurnRequestFields(IEqualityComparer<OwnedId>? comparer)
     // What is not checked must not be sent on: it might be another key's.
     public void AddNamed(string kind, string id)
     {
-        if (id.Length > MaxIdLength)
+        if (id.Length > OwnedId.MaxLength)
         {
-            Problem ??= Errors.FieldTooLong(kind == OwnedKinds.Item ? "input" : kind == OwnedKinds.Prompt ? "prompt.id" : $"{kind}_id", MaxIdLength);
+            Problem ??= Errors.FieldTooLong(kind == OwnedKinds.Item ? "input" : kind == OwnedKinds.Prompt ? "prompt.id" : $"{kind}_id", OwnedId.MaxLength);
         }
         if (id.Length == 0 || Problem is not null)
         {

@@ -152,7 +152,7 @@ internal static class TurnRequestScanner
             SkipValue(ref reader);
             return null;
         }
-        return reader.GetString() is { Length: > 0 and <= TurnRequestFields.MaxIdLength } name ? name : null;
+        return reader.GetString() is { Length: > 0 and <= OwnedId.MaxLength } name ? name : null;
     }
 
     private static string? ReadString(ref Utf8JsonReader reader, string field, TurnRequestFields fields)
@@ -168,9 +168,9 @@ internal static class TurnRequestScanner
 
     private static string? Keep(string value, string field, TurnRequestFields fields)
     {
-        if (value.Length > TurnRequestFields.MaxIdLength)
+        if (value.Length > OwnedId.MaxLength)
         {
-            fields.Problem ??= Errors.FieldTooLong(field, TurnRequestFields.MaxIdLength);
+            fields.Problem ??= Errors.FieldTooLong(field, OwnedId.MaxLength);
         }
         return value.Length == 0 ? null : value;
     }

@@ -8,9 +8,6 @@ namespace Proxy.Edge.Spool;
 /// </summary>
 internal static class RowText
 {
-    /// <summary>Characters of an id. A longer one of upstream's is none: nobody can come back with it.</summary>
-    public const int MaxId = 512;
-
     /// <summary>Characters of any other text.</summary>
     public const int MaxText = 2048;
 
@@ -25,14 +22,14 @@ internal static class RowText
     /// <summary>The row with no text longer than its bound; what was cut ends in <c>[cut]</c>.</summary>
     public static RequestLogRow Capped(this RequestLogRow row) => row with
     {
-        RequestId = row.RequestId is { Length: > MaxId } ? null : row.RequestId,
-        SessionId = Cut(row.SessionId, MaxId),
-        AccountId = Cut(row.AccountId, MaxId),
-        Domain = Cut(row.Domain, MaxId),
-        Model = Cut(row.Model, MaxId),
-        ErrorCode = Cut(row.ErrorCode, MaxId),
-        TraceParent = Cut(row.TraceParent, MaxId),
-        Session = Cut(row.Session, MaxId),
+        RequestId = row.RequestId is { Length: > OwnedId.MaxLength } ? null : row.RequestId,
+        SessionId = Cut(row.SessionId, OwnedId.MaxLength),
+        AccountId = Cut(row.AccountId, OwnedId.MaxLength),
+        Domain = Cut(row.Domain, OwnedId.MaxLength),
+        Model = Cut(row.Model, OwnedId.MaxLength),
+        ErrorCode = Cut(row.ErrorCode, OwnedId.MaxLength),
+        TraceParent = Cut(row.TraceParent, OwnedId.MaxLength),
+        Session = Cut(row.Session, OwnedId.MaxLength),
         Continuity = Cut(row.Continuity, MaxText),
         Items = WholeWords(row.Items, MaxText),
     };

@@ -38,6 +38,16 @@ public sealed class OwnerTests : StoresTest
         Assert.Equal([null, "postgres", "redis", "postgres"], answers.Owners.Select(answer => answer.Source));
     }
 
+    // Postgres has no index for it, and an edge that is told "later" tries it for ever.
+    [Theory]
+    [InlineData(OwnedKinds.Response)]
+    [InlineData(OwnedKinds.VectorStore)]
+    public async Task An_id_that_is_too_long_is_refused_for_good(string kind)
+    {
+        Assert.Equal(HttpStatusCode.BadRequest, await Host.PublishAsync(new string('x', 513), Some.Owner(), kind: kind));
+        Assert.Equal(HttpStatusCode.NoContent, await Host.PublishAsync(new string('x', 512), Some.Owner(), kind: kind));
+    }
+
     [Fact]
     public async Task An_id_is_found_by_itself_whatever_kind_the_asker_takes_it_for()
     {

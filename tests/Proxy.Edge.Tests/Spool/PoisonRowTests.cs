@@ -49,7 +49,7 @@ public sealed class PoisonRowTests
             most = Math.Max(most, JsonSerializer.SerializeToUtf8Bytes(request, ContinuityJson.Default.IntakeRequest).Length);
             return Task.FromResult(200);
         };
-        var large = ShippingSpool.Row("success") with { Continuity = new string('"', RowText.MaxText), Model = new string('\u0001', RowText.MaxId) };
+        var large = ShippingSpool.Row("success") with { Continuity = new string('"', RowText.MaxText), Model = new string('\u0001', OwnedId.MaxLength) };
         for (var turn = 0; turn < 1000; turn++)
         {
             shipping.Spool.End(large with { Id = Guid.CreateVersion7() });
