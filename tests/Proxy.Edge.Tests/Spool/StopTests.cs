@@ -1,5 +1,3 @@
-using Proxy.Edge.Tests.Fixture;
-
 namespace Proxy.Edge.Tests.Spool;
 
 /// <summary>A backlog has one owner: two would read the same turns and take each other's acknowledgements.</summary>
