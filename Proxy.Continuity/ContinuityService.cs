@@ -21,7 +21,7 @@ internal static class ContinuityService
         builder.Services.AddOptions<RequestLogOptions>().BindConfiguration(RequestLogOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services
             .AddSingleton<ContinuityMetrics>()
-            .AddSingleton<OwnerAliases>()
+            .AddSingleton<OwnerAliases>().AddSingleton<OwnerPublishing>()
             .AddSingleton<OwnerHistory>()
             .AddSingleton<LastingOwners>()
             .AddSingleton<OwnerLookup>()

@@ -63,6 +63,7 @@ internal static class EdgeService
             .AddSingleton<TurnSpool>()
             .AddSingleton<SpoolMetrics>()
             .AddSingleton<SetAsideRows>()
+            .AddSingleton<PublicationBatches>()
             .AddSingleton<OwnerDirectory>()
             .AddSingleton<RejectedAnchors>()
             .AddSingleton<UpstreamHandlers>()

@@ -8,6 +8,7 @@ internal static class ContinuityRoutes
 {
     public const string Resolve = "/internal/owners/resolve";
     public const string Publish = "/internal/owners/publish";
+    public const string PublishMany = "/internal/owners/publish-many";
     public const string RejectAnchor = "/internal/anchors/reject";
     public const string ClaimSession = "/internal/sessions/claim";
     public const string FindSession = "/internal/sessions/find";
@@ -18,6 +19,7 @@ internal static class ContinuityRoutes
 
     public const int MaxIds = 256;
     public const int MaxPublishedWith = 256;
+    public const int MaxPublished = 256;
     public const int MaxSessions = 100;
     public const int MaxRows = 1000;
 }
@@ -27,6 +29,8 @@ internal static class ContinuityRoutes
 [JsonSerializable(typeof(ResolveRequest))]
 [JsonSerializable(typeof(ResolveResponse))]
 [JsonSerializable(typeof(PublishRequest))]
+[JsonSerializable(typeof(PublishManyRequest))]
+[JsonSerializable(typeof(PublishManyResponse))]
 [JsonSerializable(typeof(RejectAnchorRequest))]
 [JsonSerializable(typeof(RejectAnchorResponse))]
 [JsonSerializable(typeof(ClaimSessionRequest))]

@@ -110,3 +110,10 @@ internal sealed record RejectAnchorResponse(bool Before)
 /// <param name="At">When the turn was accepted: a publication that comes late leaves a scope alone that a newer turn has moved.</param>
 internal sealed record PublishRequest(
     OwnedId Id, OwnerRecord Owner, string? Scope, SessionClaim? Claim = null, IReadOnlyList<OwnedId>? With = null, DateTimeOffset? At = null);
+
+/// <summary>POST <see cref="ContinuityRoutes.PublishMany"/>: each as if it came alone. One that fails leaves the others as they are.</summary>
+/// <param name="Requests">At most <see cref="ContinuityRoutes.MaxPublished"/>.</param>
+internal sealed record PublishManyRequest(IReadOnlyList<PublishRequest> Requests);
+
+/// <param name="Statuses">What <see cref="ContinuityRoutes.Publish"/> would have answered to each, in their order.</param>
+internal sealed record PublishManyResponse(IReadOnlyList<int> Statuses);

@@ -1,7 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
 using Proxy.Continuity.Contracts;
-using Proxy.Continuity.Sessions;
 using StackExchange.Redis;
 
 namespace Proxy.Continuity.Owners;
@@ -13,13 +11,14 @@ internal static class OwnerEndpoints
     {
         app.MapPost(ContinuityRoutes.Resolve, ResolveAsync);
         app.MapPost(ContinuityRoutes.Publish, PublishAsync);
+        app.MapPost(ContinuityRoutes.PublishMany, PublishManyAsync);
         app.MapPost(ContinuityRoutes.RejectAnchor, RejectAnchorAsync);
     }
 
     private static async Task<Results<Ok<ResolveResponse>, BadRequest, StatusCodeHttpResult>> ResolveAsync(
         ResolveRequest request, OwnerLookup lookup, CancellationToken cancellationToken)
     {
-        if (request.Ids.Count > ContinuityRoutes.MaxIds || request.Ids.Any(IsTooLong))
+        if (request.Ids.Count > ContinuityRoutes.MaxIds || request.Ids.Any(id => id.Id.Length > OwnedId.MaxLength))
         {
             return TypedResults.BadRequest();
         }
@@ -28,37 +27,13 @@ internal static class OwnerEndpoints
             : TypedResults.StatusCode(StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static async Task<Results<NoContent, Conflict, StatusCodeHttpResult>> PublishAsync(
-        PublishRequest request, OwnerAliases aliases, LastingOwners lasting, SessionRecords sessions, ContinuityMetrics metrics, CancellationToken cancellationToken)
-    {
-        // No key of Redis and no row of an index, and never will be.
-        if (request.With?.Count > ContinuityRoutes.MaxPublishedWith || IsTooLong(request.Id) || request.With?.Any(IsTooLong) == true)
-        {
-            return TypedResults.StatusCode(StatusCodes.Status400BadRequest);
-        }
-        try
-        {
-            if (request.Claim is { } claim && !await sessions.IsHeldAsync(claim))
-            {
-                metrics.CountFenced("publish");
-                return TypedResults.StatusCode(StatusCodes.Status412PreconditionFailed);
-            }
-            // The truth first: an alias of what Postgres does not know would be gone in a month.
-            var isOwner = !OwnedKinds.IsLasting(request.Id.Kind) || await lasting.KeepAsync(request.Id, request.Owner, cancellationToken);
-            if (isOwner && await aliases.PublishAsync(request))
-            {
-                return TypedResults.NoContent();
-            }
-            metrics.CountConflict();
-            return TypedResults.Conflict();
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or NpgsqlException)
-        {
-            return TypedResults.StatusCode(StatusCodes.Status503ServiceUnavailable);
-        }
-    }
+    private static async Task<StatusCodeHttpResult> PublishAsync(PublishRequest request, OwnerPublishing publishing, CancellationToken cancellationToken) =>
+        TypedResults.StatusCode(await publishing.PublishAsync(request, cancellationToken));
 
-    private static bool IsTooLong(OwnedId id) => id.Id.Length > OwnedId.MaxLength;
+    private static async Task<Results<Ok<PublishManyResponse>, BadRequest>> PublishManyAsync(PublishManyRequest request, OwnerPublishing publishing, CancellationToken cancellationToken) =>
+        request.Requests.Count > ContinuityRoutes.MaxPublished
+            ? TypedResults.BadRequest()
+            : TypedResults.Ok(new PublishManyResponse(await Task.WhenAll(request.Requests.Select(one => publishing.PublishAsync(one, cancellationToken)))));
 
     private static async Task<Results<Ok<RejectAnchorResponse>, StatusCodeHttpResult>> RejectAnchorAsync(RejectAnchorRequest request, RejectedAnchors anchors)
     {

@@ -39,13 +39,16 @@ internal sealed class ContinuityClient(HttpClient http)
     public async Task<Publication> PublishAsync(PublishRequest request, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(ContinuityRoutes.Publish, request, ContinuityJson.Default.PublishRequest, PublishBound, mayRepeat: true, cancellationToken);
-        return response?.StatusCode switch
-        {
-            HttpStatusCode.NoContent or HttpStatusCode.BadRequest => Publication.Done,
-            HttpStatusCode.Conflict => Publication.Taken,
-            HttpStatusCode.PreconditionFailed => Publication.Superseded,
-            _ => Publication.Failed,
-        };
+        return PublicationOf((int?)response?.StatusCode);
+    }
+
+    /// <summary>Keeps owners, each by itself; what became of them, in their order.</summary>
+    public async Task<IReadOnlyList<Publication>> PublishAsync(IReadOnlyList<PublishRequest> requests, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(
+            ContinuityRoutes.PublishMany, new(requests), ContinuityJson.Default.PublishManyRequest, PublishBound, mayRepeat: true, cancellationToken);
+        var statuses = (await response.TryReadAsync(ContinuityJson.Default.PublishManyResponse, cancellationToken))?.Statuses ?? [];
+        return [.. requests.Select((_, index) => PublicationOf(index < statuses.Count ? statuses[index] : null))];
     }
 
     /// <summary>Claims a session, or finds who has; null when that could not be asked.</summary>
@@ -107,4 +110,12 @@ internal sealed class ContinuityClient(HttpClient http)
             ContinuityRoutes.RequestLogs, new IntakeRequest(rows), ContinuityJson.Default.IntakeRequest, IntakeBound, mayRepeat: false, cancellationToken);
         return Deliveries.Of(response, taken: HttpStatusCode.OK);
     }
+
+    private static Publication PublicationOf(int? status) => (HttpStatusCode?)status switch
+    {
+        HttpStatusCode.NoContent or HttpStatusCode.BadRequest => Publication.Done,
+        HttpStatusCode.Conflict => Publication.Taken,
+        HttpStatusCode.PreconditionFailed => Publication.Superseded,
+        _ => Publication.Failed,
+    };
 }

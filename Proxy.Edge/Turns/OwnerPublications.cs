@@ -12,7 +12,7 @@ namespace Proxy.Edge.Turns;
 /// meanwhile this edge knows the owner itself, and the log row will tell it too.
 /// </summary>
 internal sealed partial class OwnerPublications(
-    ContinuityClient continuity, OwnerDirectory owners, TurnTelemetry telemetry, IOptions<EdgeOptions> options, TimeProvider time, ILogger<OwnerPublications> logger) : BackgroundService
+    ContinuityClient continuity, PublicationBatches batches, OwnerDirectory owners, TurnTelemetry telemetry, IOptions<EdgeOptions> options, TimeProvider time, ILogger<OwnerPublications> logger) : BackgroundService
 {
     private const int MaxPending = 10_000;
     private const int AtOnce = 32;
@@ -112,6 +112,13 @@ internal sealed partial class OwnerPublications(
         }
     }
 
+    /// <summary>Waits for what is on its way; what failed is known to the log.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await batches.WhenSentAsync();
+    }
+
     private void Queue(Task<Publication> attempt, PublishRequest request)
     {
         if (!_pending.Writer.TryWrite((attempt, request)))
@@ -145,7 +152,7 @@ internal sealed partial class OwnerPublications(
         {
             owners.Keep(other, request.Owner, scope: null);
         }
-        var published = await continuity.PublishAsync(request, cancellationToken);
+        var published = await batches.PublishAsync(request, cancellationToken);
         if (published == Publication.Taken)
         {
             owners.Drop(request.Id);

@@ -10,6 +10,7 @@ public sealed class InternalTokenTests : StoresTest
     [Theory]
     [InlineData(ContinuityRoutes.Resolve)]
     [InlineData(ContinuityRoutes.Publish)]
+    [InlineData(ContinuityRoutes.PublishMany)]
     [InlineData(ContinuityRoutes.RejectAnchor)]
     [InlineData(ContinuityRoutes.RequestLogs)]
     [InlineData("/INTERNAL/owners/resolve")]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using Proxy.Continuity.Contracts;
 using Proxy.Continuity.Owners;
 using Testing;
@@ -36,6 +37,27 @@ public sealed class OwnerTests : StoresTest
 
         Assert.Equal(["resp_nobody", "resp_postgres", "resp_redis", "resp_postgres"], answers.Owners.Select(answer => answer.Id.Id));
         Assert.Equal([null, "postgres", "redis", "postgres"], answers.Owners.Select(answer => answer.Source));
+    }
+
+    [Fact]
+    public async Task Many_are_published_each_by_itself()
+    {
+        await Host.PublishAsync("resp_taken", Some.Owner(keyId: "key-2"));
+        PublishRequest Of(string id, string kind = OwnedKinds.Response) => new(new OwnedId(kind, id), Some.Owner(), "thread-1");
+
+        using var response = await Host.Http.PostAsJsonAsync(ContinuityRoutes.PublishMany,
+            new PublishManyRequest([Of("resp_1"), Of("resp_taken"), Of(new string('x', 513)), Of("file-1", OwnedKinds.File), Of("resp_2")]), ContinuityJson.Default.PublishManyRequest);
+
+        Assert.Equal([204, 409, 400, 204, 204], (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.PublishManyResponse))!.Statuses);
+        Assert.All((await Host.ResolveAsync("key-1", null, "resp_1", "file-1", "resp_2")).Owners, owner => Assert.Equal(OwnerOutcome.Owner, owner.Outcome));
+    }
+
+    [Fact]
+    public async Task More_than_many_are_refused()
+    {
+        var request = new PublishRequest(new OwnedId(OwnedKinds.Response, "resp_1"), Some.Owner(), null);
+        Assert.Equal(HttpStatusCode.BadRequest, await Host.PostAsync(ContinuityRoutes.PublishMany,
+            new PublishManyRequest([.. Enumerable.Repeat(request, ContinuityRoutes.MaxPublished + 1)]), ContinuityJson.Default.PublishManyRequest));
     }
 
     // Postgres has no index for it, and an edge that is told "later" tries it for ever.

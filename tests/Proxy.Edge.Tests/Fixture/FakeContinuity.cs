@@ -19,6 +19,9 @@ internal sealed class FakeContinuity : FakeService
     /// <summary>Publications that were acknowledged.</summary>
     public ConcurrentQueue<PublishRequest> Published { get; } = new();
 
+    /// <summary>How many publications came in each call of those that take several.</summary>
+    public ConcurrentQueue<int> Batches { get; } = new();
+
     /// <summary>Anchors of which a client was about to be told that they are dead.</summary>
     public ConcurrentQueue<RejectAnchorRequest> Rejected { get; } = new();
 
@@ -81,21 +84,11 @@ internal sealed class FakeContinuity : FakeService
             Resolved.Enqueue(request);
             await WriteAsync(context, await OnResolve(request), ContinuityJson.Default.ResolveResponse);
         });
-        MapInternal(app, ContinuityRoutes.Publish, ContinuityJson.Default.PublishRequest, async (context, request) =>
+        MapInternal(app, ContinuityRoutes.Publish, ContinuityJson.Default.PublishRequest, async (context, request) => context.Response.StatusCode = await PublishAsync(request));
+        MapInternal(app, ContinuityRoutes.PublishMany, ContinuityJson.Default.PublishManyRequest, async (context, request) =>
         {
-            context.Response.StatusCode = await OnPublish(request) is var status && status == 204 && request.Claim is { } claim && !Sessions.IsCurrent(claim) ? 412 : status;
-            if (context.Response.StatusCode == 204)
-            {
-                foreach (var id in (OwnedId[])[request.Id, .. request.With ?? []])
-                {
-                    _owners.TryAdd(id.Id, request.Owner);
-                }
-                if (request.Scope is { } scope)
-                {
-                    _scopes[$"{request.Owner.KeyId} {scope}"] = (request.Owner.AccountId, request.Owner.Domain);
-                }
-                Published.Enqueue(request);
-            }
+            Batches.Enqueue(request.Requests.Count);
+            await WriteAsync(context, new PublishManyResponse(await Task.WhenAll(request.Requests.Select(PublishAsync))), ContinuityJson.Default.PublishManyResponse);
         });
         MapInternal(app, ContinuityRoutes.RejectAnchor, ContinuityJson.Default.RejectAnchorRequest, async (context, request) =>
         {
@@ -142,4 +135,26 @@ internal sealed class FakeContinuity : FakeService
         ? owner.KeyId == request.KeyId || OwnedKinds.IsShared(id.Kind) ? new(id, OwnerOutcome.Owner, owner, "redis") : new(id, OwnerOutcome.Foreign, null, "redis")
         : request.Session is { } session && Sessions.OwnerOf(session, request.KeyId, id) is { } latest ? new(id, OwnerOutcome.Owner, latest, "session")
         : new(id, OwnerOutcome.Unknown, null, null);
+
+    private async Task<int> PublishAsync(PublishRequest request)
+    {
+        if (await OnPublish(request) is var status && status != 204)
+        {
+            return status;
+        }
+        if (request.Claim is { } claim && !Sessions.IsCurrent(claim))
+        {
+            return 412;
+        }
+        foreach (var id in (OwnedId[])[request.Id, .. request.With ?? []])
+        {
+            _owners.TryAdd(id.Id, request.Owner);
+        }
+        if (request.Scope is { } scope)
+        {
+            _scopes[$"{request.Owner.KeyId} {scope}"] = (request.Owner.AccountId, request.Owner.Domain);
+        }
+        Published.Enqueue(request);
+        return 204;
+    }
 }

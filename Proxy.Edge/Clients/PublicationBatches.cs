@@ -1,0 +1,87 @@
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Lifecycle;
+
+namespace Proxy.Edge.Clients;
+
+/// <summary>
+/// Publishes owners together: what comes while a batch is on its way goes with the next one. One that comes alone is sent at once, and under load a call is shared by many.
+/// </summary>
+internal sealed class PublicationBatches(ContinuityClient continuity)
+{
+    // A call that hangs is not to hold up all.
+    private const int MostOnTheWay = 2;
+
+    // About a kilobyte each.
+    private const int MostWaiting = 10_000;
+
+    private readonly Lock _lock = new();
+    private readonly Queue<(PublishRequest Request, TaskCompletionSource<Publication> Published)> _waiting = new();
+    private readonly RunningTasks _sending = new();
+    private int _onTheWay;
+
+    /// <summary>Publishes an owner; <see cref="Publication.Failed"/> also where too many wait.</summary>
+    public Task<Publication> PublishAsync(PublishRequest request, CancellationToken cancellationToken)
+    {
+        // Only what needs nothing but Redis goes with others: it is not to wait for another caller's row in Postgres.
+        if (request.Claim is not null || OwnedKinds.IsLasting(request.Id.Kind))
+        {
+            return continuity.PublishAsync(request, cancellationToken);
+        }
+        var published = new TaskCompletionSource<Publication>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            if (_waiting.Count >= MostWaiting)
+            {
+                return Task.FromResult(Publication.Failed);
+            }
+            _waiting.Enqueue((request, published));
+            if (_onTheWay >= MostOnTheWay)
+            {
+                return published.Task.WaitAsync(cancellationToken);
+            }
+            _onTheWay++;
+        }
+        _sending.Add(SendAsync());
+        return published.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Ends when nothing is on its way any more.</summary>
+    public Task WhenSentAsync() => _sending.WhenEndedAsync();
+
+    private async Task SendAsync()
+    {
+        while (Next() is { Length: > 0 } batch)
+        {
+            try
+            {
+                // Nobody's token: whoever leaves, the ids exist. The call has a bound of its own.
+                var published = await continuity.PublishAsync([.. batch.Select(one => one.Request)], CancellationToken.None);
+                for (var index = 0; index < batch.Length; index++)
+                {
+                    batch[index].Published.SetResult(published[index]);
+                }
+            }
+            catch (Exception fault)
+            {
+                foreach (var (_, one) in batch)
+                {
+                    one.TrySetException(fault);
+                }
+            }
+        }
+    }
+
+    private (PublishRequest Request, TaskCompletionSource<Publication> Published)[] Next()
+    {
+        lock (_lock)
+        {
+            var batch = new (PublishRequest, TaskCompletionSource<Publication>)[Math.Min(_waiting.Count, ContinuityRoutes.MaxPublished)];
+            for (var index = 0; index < batch.Length; index++)
+            {
+                batch[index] = _waiting.Dequeue();
+            }
+            _onTheWay -= batch.Length == 0 ? 1 : 0;
+            return batch;
+        }
+    }
+}

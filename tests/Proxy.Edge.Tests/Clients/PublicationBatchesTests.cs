@@ -1,0 +1,84 @@
+using Proxy.Continuity.Contracts;
+using Proxy.Edge.Clients;
+using Proxy.Edge.Tests.Fixture;
+using ServiceDefaults.Http;
+using Testing;
+
+namespace Proxy.Edge.Tests.Clients;
+
+public sealed class PublicationBatchesTests : IAsyncLifetime
+{
+    private readonly FakeContinuity _continuity = new();
+    private HttpClient _http = null!;
+    private PublicationBatches _batches = null!;
+
+    public async Task InitializeAsync()
+    {
+        await _continuity.StartAsync();
+        _http = new HttpClient { BaseAddress = new Uri(_continuity.Address), DefaultRequestHeaders = { { InternalToken.Header, FakeService.Token } } };
+        _batches = new PublicationBatches(new ContinuityClient(_http));
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _batches.WhenSentAsync();
+        _http.Dispose();
+        await _continuity.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task What_comes_while_others_are_on_their_way_goes_together()
+    {
+        var gate = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _continuity.OnPublish = _ => gate.Task;
+        var published = Enumerable.Range(0, 302).Select(number => PublishAsync($"resp_{number}")).ToList();
+        await Eventually.TrueAsync(() => _continuity.Batches.Count == 2);
+        gate.SetResult(204);
+
+        Assert.All(await Task.WhenAll(published), one => Assert.Equal(Publication.Done, one));
+        Assert.Equal(302, _continuity.Published.Count);
+        // Two alone, one as large as may be, and the rest.
+        Assert.Equal([1, 1, 44, 256], _continuity.Batches.Order());
+    }
+
+    [Fact]
+    public async Task Each_of_a_batch_is_told_its_own_outcome()
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _continuity.OnPublish = async request =>
+        {
+            await gate.Task;
+            return request.Id.Id switch { "resp_2" => 409, "resp_3" => 503, "resp_4" => 400, _ => 204 };
+        };
+        var published = Enumerable.Range(0, 6).Select(number => PublishAsync($"resp_{number}")).ToList();
+        await Eventually.TrueAsync(() => _continuity.Batches.Count == 2);
+        gate.SetResult();
+
+        Assert.Equal(
+            [Publication.Done, Publication.Done, Publication.Taken, Publication.Failed, Publication.Done, Publication.Done], await Task.WhenAll(published));
+        Assert.Equal([1, 1, 4], _continuity.Batches.Order());
+    }
+
+    // A row in Postgres, or a claim on a session, may take longer.
+    [Fact]
+    public async Task What_needs_more_than_redis_goes_alone()
+    {
+        Assert.Equal(Publication.Done, await _batches.PublishAsync(Some("vs_1", OwnedKinds.VectorStore), CancellationToken.None));
+        Assert.NotEqual(Publication.Failed, await _batches.PublishAsync(Some("resp_1") with { Claim = new SessionClaim("session", "edge", 1) }, CancellationToken.None));
+        Assert.Empty(_continuity.Batches);
+    }
+
+    [Fact]
+    public async Task A_service_that_is_away_fails_all_that_wait_and_takes_the_next()
+    {
+        _continuity.OnPublish = _ => Task.FromResult(503);
+        Assert.Equal(Publication.Failed, await PublishAsync("resp_1"));
+        _continuity.OnPublish = _ => Task.FromResult(204);
+        Assert.Equal(Publication.Done, await PublishAsync("resp_1"));
+    }
+
+    private Task<Publication> PublishAsync(string id) => _batches.PublishAsync(Some(id), CancellationToken.None);
+
+    private static PublishRequest Some(string id, string kind = OwnedKinds.Response) =>
+        new(new OwnedId(kind, id), new OwnerRecord("key-1", "acc-a", "dom-a", null, Stored: true, null), Scope: null);
+}
