@@ -46,6 +46,7 @@ internal static class AccountsService
             .AddSingleton<AccountDirectory>()
             .AddSingleton<PoolVersion>()
             .AddSingleton<SlotLeases>()
+            .AddSingleton<AheadLeases>()
             .AddSingleton<SlotWaiters>()
             .AddSingleton<Admissions>()
             .AddSingleton<TurnLedger>()
@@ -60,6 +61,7 @@ internal static class AccountsService
         app.UseAdminToken(open: AdminDocument);
         app.MapServiceHealth();
         app.MapAdmissions();
+        app.MapAhead();
         app.MapSettling();
         app.MapAdmin();
         app.MapOpenApi(AdminDocument);

@@ -10,6 +10,9 @@ internal static class AccountsRoutes
     public const string KeyGrants = "/internal/keys/grants";
     public const string Admit = "/internal/admissions";
     public const string Abandon = "/internal/admissions/abandon";
+    public const string LeaseAhead = "/internal/leases/ahead";
+    public const string RenewAhead = "/internal/leases/ahead/renew";
+    public const string GiveBack = "/internal/leases/give-back";
     public const string Renew = "/internal/leases/renew";
     public const string Settle = "/internal/turns/settle";
     public const string Mark = "/internal/accounts/mark";
@@ -39,6 +42,11 @@ internal static class AccountsRoutes
 [JsonSerializable(typeof(AbandonRequest))]
 [JsonSerializable(typeof(RenewRequest))]
 [JsonSerializable(typeof(RenewResponse))]
+[JsonSerializable(typeof(LeaseAheadRequest))]
+[JsonSerializable(typeof(LeaseAheadResponse))]
+[JsonSerializable(typeof(RenewAheadRequest))]
+[JsonSerializable(typeof(RenewAheadResponse))]
+[JsonSerializable(typeof(GiveBackRequest))]
 [JsonSerializable(typeof(SettleRequest))]
 [JsonSerializable(typeof(MarkRequest))]
 [JsonSerializable(typeof(OpenAccountsResponse))]

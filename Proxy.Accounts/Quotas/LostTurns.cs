@@ -20,6 +20,12 @@ internal sealed partial class LostTurns(SlotLeases slots, TurnLedger ledger, Tim
         var lost = new List<SettledTurn>();
         foreach (var (turnId, accountId, reservation) in await slots.FindExpiredAsync(grace, Batch))
         {
+            if (accountId is not null && reservation.Length == 0)
+            {
+                // Leased ahead, for a turn that never came.
+                await slots.ReleaseAsync([new SlotLease(turnId, accountId)]);
+                continue;
+            }
             if (accountId is null || JsonSerializer.Deserialize(reservation, ReservationJson.Default.Reservation) is not { } kept)
             {
                 await slots.ForgetAsync(turnId);

@@ -27,17 +27,9 @@ internal enum LeaseOutcome
 /// <param name="MoreWait">True if more turns of the key wait here.</param>
 internal sealed record WaitingKey(string KeyId, int WaitMs = 0, bool MoreWait = false);
 
-/// <summary>Leases on accounts' slots, in Redis. All keys share the tag <c>{pool}</c>, so that one script may touch them in a cluster.</summary>
+/// <summary>Leases on accounts' slots, in Redis.</summary>
 internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<AccountsOptions> options)
 {
-    private const string Prefix = "accounts:{pool}:";
-    private const string SlotsPrefix = Prefix + "slots:";
-    private const string WaitingPrefix = Prefix + "waiting:";
-    private static readonly RedisKey Generation = Prefix + "generation";
-    private static readonly RedisKey Leases = Prefix + "leases";
-    private static readonly RedisKey Reservations = Prefix + "reservations";
-    private static readonly RedisKey Served = Prefix + "served";
-
     // What admit.lua is told before it is told of the candidates.
     private const int Fixed = 9;
 
@@ -46,13 +38,10 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     private readonly string _release = Script("release.lua");
     private readonly string _expired = Script("expired.lua");
 
-    /// <summary>After Redis was emptied, how long no slot is given: every edge renews within it.</summary>
-    private static readonly TimeSpan RecoveryWindow = TimeSpan.FromSeconds(AccountsRoutes.RenewIntervalSeconds * 2);
-
     private long LeaseMs => options.Value.LeaseSeconds * 1000L;
 
     /// <summary>Begins counting in an empty Redis, so that the recovery window has passed before the first turn comes.</summary>
-    public Task OpenAsync() => RunAsync(_renew, [Generation, Leases], [LeaseMs, (long)RecoveryWindow.TotalMilliseconds]);
+    public Task OpenAsync() => RunAsync(_renew, [SlotKeys.Generation, SlotKeys.Leases], [LeaseMs, (long)SlotKeys.RecoveryWindow.TotalMilliseconds]);
 
     /// <summary>
     /// Leases a slot on the best candidate; the index is that of the candidate. A slot that the turn holds elsewhere is given up in the
@@ -68,15 +57,15 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
         var accounts = candidates.Accounts;
         List<RedisKey> keys =
         [
-            PoolVersion.Key, Generation, Leases, Reservations, Served,
-            .. accounts.Select(account => (RedisKey)(SlotsPrefix + account.Key)), .. accounts.Select(account => (RedisKey)(WaitingPrefix + account.Key)),
+            PoolVersion.Key, SlotKeys.Generation, SlotKeys.Leases, SlotKeys.Reservations, SlotKeys.Served,
+            .. accounts.Select(account => SlotKeys.Slots(account.Key)), .. accounts.Select(account => SlotKeys.Waiting(account.Key)),
         ];
         if (movesFrom is not null && accounts.All(account => account.Key != movesFrom))
         {
-            keys.Add(SlotsPrefix + movesFrom);
+            keys.Add(SlotKeys.Slots(movesFrom));
         }
         var values = new RedisValue[Fixed + (3 * accounts.Count)];
-        (values[0], values[1], values[2], values[3]) = (turnId.ToString("N"), LeaseMs, version, (long)RecoveryWindow.TotalMilliseconds);
+        (values[0], values[1], values[2], values[3]) = (turnId.ToString("N"), LeaseMs, version, (long)SlotKeys.RecoveryWindow.TotalMilliseconds);
         (values[4], values[5]) = (reservation, candidates.PreferredIndex + 1);
         (values[6], values[7], values[8]) = (waitingKey.KeyId, waitingKey.WaitMs, waitingKey.MoreWait ? 1 : 0);
         for (var index = 0; index < accounts.Count; index++)
@@ -91,7 +80,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
             "stale" => (LeaseOutcome.Stale, -1),
             "recovering" => (LeaseOutcome.Recovering, -1),
             // An earlier answer was lost, and the account it named is no candidate any more.
-            "elsewhere" => await LeaseAsync(turnId, candidates, version, reservation, waitingKey, onlyIfHeld, AccountOf((string)answer[1]!)),
+            "elsewhere" => await LeaseAsync(turnId, candidates, version, reservation, waitingKey, onlyIfHeld, SlotKeys.AccountOf((string)answer[1]!)),
             _ => (LeaseOutcome.Full, -1),
         };
     }
@@ -100,8 +89,8 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<IReadOnlyList<Guid>> RenewAsync(IReadOnlyList<SlotLease> leases)
     {
-        RedisKey[] keys = [Generation, Leases, .. leases.Select(lease => (RedisKey)(SlotsPrefix + lease.AccountId))];
-        RedisValue[] values = [LeaseMs, (long)RecoveryWindow.TotalMilliseconds, .. leases.Select(lease => (RedisValue)lease.TurnId.ToString("N"))];
+        RedisKey[] keys = [SlotKeys.Generation, SlotKeys.Leases, .. leases.Select(lease => SlotKeys.Slots(lease.AccountId))];
+        RedisValue[] values = [LeaseMs, (long)SlotKeys.RecoveryWindow.TotalMilliseconds, .. leases.Select(lease => (RedisValue)lease.TurnId.ToString("N"))];
         var lost = (RedisResult[])(await RunAsync(_renew, keys, values))!;
         return [.. lost.Select(turn => Guid.ParseExact((string)turn!, "N"))];
     }
@@ -115,9 +104,9 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
         {
             freed.AddRange(left.Select(lease => lease.AccountId));
             var moved = (RedisResult[])(await RunAsync(_release,
-                [Leases, Reservations, .. left.Select(lease => (RedisKey)(SlotsPrefix + lease.AccountId))],
+                [SlotKeys.Leases, SlotKeys.Reservations, .. left.Select(lease => SlotKeys.Slots(lease.AccountId))],
                 [.. left.Select(lease => (RedisValue)lease.TurnId.ToString("N"))]))!;
-            left = [.. moved.Chunk(2).Select(pair => new SlotLease(Guid.ParseExact((string)pair[0]!, "N"), AccountOf((string)pair[1]!)))];
+            left = [.. moved.Chunk(2).Select(pair => new SlotLease(Guid.ParseExact((string)pair[0]!, "N"), SlotKeys.AccountOf((string)pair[1]!)))];
         }
         return freed;
     }
@@ -125,7 +114,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// <summary>The slot a turn holds, or null.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<SlotLease?> FindAsync(Guid turnId) =>
-        (string?)await redis.GetDatabase().HashGetAsync(Reservations, turnId.ToString("N")) is { } kept && Split(kept).AccountId is { } accountId
+        (string?)await redis.GetDatabase().HashGetAsync(SlotKeys.Reservations, turnId.ToString("N")) is { } kept && Split(kept).AccountId is { } accountId
             ? new SlotLease(turnId, accountId)
             : null;
 
@@ -133,7 +122,7 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<IReadOnlyList<(Guid TurnId, string? AccountId, string Reservation)>> FindExpiredAsync(TimeSpan ago, int most)
     {
-        var answer = (RedisResult[])(await RunAsync(_expired, [Leases, Reservations], [(long)ago.TotalMilliseconds, most]))!;
+        var answer = (RedisResult[])(await RunAsync(_expired, [SlotKeys.Leases, SlotKeys.Reservations], [(long)ago.TotalMilliseconds, most]))!;
         var found = new List<(Guid, string?, string)>(answer.Length / 2);
         for (var index = 0; index + 1 < answer.Length; index += 2)
         {
@@ -145,16 +134,13 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
 
     /// <summary>Forgets a lease whose account is not known any more.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public Task ForgetAsync(Guid turnId) => redis.GetDatabase().SortedSetRemoveAsync(Leases, turnId.ToString("N"));
-
-    // accounts:{pool}:slots:<account>
-    private static string AccountOf(string slotsKey) => slotsKey[SlotsPrefix.Length..];
+    public Task ForgetAsync(Guid turnId) => redis.GetDatabase().SortedSetRemoveAsync(SlotKeys.Leases, turnId.ToString("N"));
 
     // accounts:{pool}:slots:<account>|{"KeyId":...}   as admit.lua keeps it; empty where Redis has lost it
     private static (string? AccountId, string Reservation) Split(string kept)
     {
         var bar = kept.IndexOf('|', StringComparison.Ordinal);
-        return (bar < 0 ? null : AccountOf(kept[..bar]), kept[(bar + 1)..]);
+        return (bar < 0 ? null : SlotKeys.AccountOf(kept[..bar]), kept[(bar + 1)..]);
     }
 
     private Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values) =>
