@@ -6,19 +6,12 @@ using Benchmarks.Targets;
 namespace Benchmarks.Load;
 
 /// <summary>Runs turns over one HTTP connection, looks at how they end, and counts them.</summary>
-internal sealed class TurnClient : IDisposable
+internal sealed class TurnClient(Target target) : IDisposable
 {
-    private readonly Target _target;
-    private HttpClientConnection _connection;
-
-    public TurnClient(Target target)
-    {
-        _target = target;
-        _connection = new HttpClientConnection(target.Address);
-    }
+    private HttpClientConnection? _connection;
 
     /// <summary>The body of the last answer, as far as it has come.</summary>
-    public ReadOnlySpan<byte> Body => _connection.Body;
+    public ReadOnlySpan<byte> Body => _connection is { } open ? open.Body : default;
 
     /// <summary>Milliseconds to the first byte of the last body.</summary>
     public double FirstByte { get; private set; }
@@ -36,25 +29,27 @@ internal sealed class TurnClient : IDisposable
     /// <summary>Begins a stream that says nothing after its first event, and leaves it open; false if it failed.</summary>
     public bool BeginSilent(ReadOnlySpan<byte> request)
     {
-        _target.Tally.Sent();
+        target.Tally.Sent();
         try
         {
+            _connection ??= new HttpClientConnection(target.Address);
             return Judge(_connection.BeginStream(request), "event: response.created\n"u8);
         }
         catch (Exception exception) when (exception is IOException or SocketException)
         {
-            _target.Tally.Failed(exception.Message);
+            Drop(exception);
             return false;
         }
     }
 
-    public void Dispose() => _connection.Dispose();
+    public void Dispose() => _connection?.Dispose();
 
     private bool Run(ReadOnlySpan<byte> request, ReadOnlySpan<byte> end, Action? onMore)
     {
-        _target.Tally.Sent();
+        target.Tally.Sent();
         try
         {
+            _connection ??= new HttpClientConnection(target.Address);
             var began = Stopwatch.GetTimestamp();
             var status = _connection.Exchange(request, onMore);
             Whole = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
@@ -63,11 +58,16 @@ internal sealed class TurnClient : IDisposable
         }
         catch (Exception exception) when (exception is IOException or SocketException)
         {
-            _target.Tally.Failed(exception.Message);
-            _connection.Dispose();
-            _connection = new HttpClientConnection(_target.Address);
+            Drop(exception);
             return false;
         }
+    }
+
+    private void Drop(Exception why)
+    {
+        target.Tally.Failed(why.Message);
+        _connection?.Dispose();
+        _connection = null;
     }
 
     private bool Judge(int status, ReadOnlySpan<byte> sign)
@@ -76,7 +76,7 @@ internal sealed class TurnClient : IDisposable
         {
             return true;
         }
-        _target.Tally.Failed($"{status}: {Encoding.UTF8.GetString(Body[..Math.Min(Body.Length, 200)])}");
+        target.Tally.Failed($"{status}: {Encoding.UTF8.GetString(Body[..Math.Min(Body.Length, 200)])}");
         return false;
     }
 }

@@ -5,28 +5,44 @@ using System.Text.RegularExpressions;
 namespace Benchmarks.Reports;
 
 /// <summary>Warnings and errors that the gateway's processes have written, each kind once.</summary>
-internal static partial class Complaints
+internal sealed partial class Complaints
 {
     private const int Most = 20;
     private const int Length = 300;
 
-    /// <summary>As lines of text; empty if there were none.</summary>
-    public static string Of(IReadOnlyList<string> output)
+    private readonly Dictionary<string, (string Line, int Count)> _kinds = [];
+
+    /// <summary>Those in some lines of output.</summary>
+    public Complaints(IReadOnlyList<string> output)
     {
-        var text = new StringBuilder();
-        var kinds = output.Select((line, index) => (line, index)).Where(one => Sign().IsMatch(one.line))
-            // The console's format has the message on the next line.
-            .Select(one => one.line.EndsWith(']') && one.index + 1 < output.Count ? $"{one.line} {output[one.index + 1].Trim()}" : one.line)
-            .GroupBy(line => Changing().Replace(line, "#")).OrderByDescending(kind => kind.Count()).Take(Most);
-        foreach (var kind in kinds)
+        for (var index = 0; index < output.Count; index++)
         {
-            var line = kind.First();
-            text.AppendLine(CultureInfo.InvariantCulture, $"{kind.Count()} x {line[..Math.Min(line.Length, Length)]}");
+            if (Sign().IsMatch(output[index]))
+            {
+                // The console's longer format has the message on the next line.
+                var line = output[index].EndsWith(']') && index + 1 < output.Count ? $"{output[index]} {output[index + 1].Trim()}" : output[index];
+                var kind = Changing().Replace(line, "#");
+                _kinds[kind] = (line, _kinds.GetValueOrDefault(kind).Count + 1);
+            }
         }
-        return text.Length == 0 ? "" : $"\nWarnings and errors of the gateway:\n{text}";
     }
 
-    [GeneratedRegex("""^(warn|fail|crit):|"LogLevel":"(Warning|Error|Critical)"|ended with exit code|Unhandled exception""")]
+    /// <summary>Those that came after others were read, as lines of text; empty if there were none.</summary>
+    public string Since(Complaints? before, string when)
+    {
+        var text = new StringBuilder();
+        foreach (var (kind, (line, count)) in _kinds.OrderByDescending(kind => kind.Value.Count).Take(Most))
+        {
+            var since = count - (before?._kinds.GetValueOrDefault(kind).Count ?? 0);
+            if (since > 0)
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"{since} x {line[..Math.Min(line.Length, Length)]}");
+            }
+        }
+        return text.Length == 0 ? "" : $"\nWarnings and errors of the gateway {when}:\n{text}";
+    }
+
+    [GeneratedRegex("""^(warn|fail|crit):|"LogLevel":"(Warning|Error|Critical)"|ended with exit code [^0]|Unhandled exception""")]
     private static partial Regex Sign();
 
     [GeneratedRegex("[0-9a-f]*[0-9][0-9a-f-]*")]

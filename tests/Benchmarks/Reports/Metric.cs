@@ -28,6 +28,11 @@ internal sealed class Metric(string scenario, string name, string unit, Comparis
     /// <summary>Adds a round's value.</summary>
     public void Add(string target, double value)
     {
+        if (!double.IsFinite(value))
+        {
+            // Nothing went well in that round, which the outcome tells.
+            return;
+        }
         if (!_values.TryGetValue(target, out var values))
         {
             _values[target] = values = [];
