@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using Benchmarks.Measuring;
 using Benchmarks.Reports;
 using Benchmarks.Scenarios;
 using Benchmarks.Targets;
@@ -23,10 +24,17 @@ internal static class BenchmarkRun
         {
             throw new FormatException($"No scenario: {unknown}");
         }
+        var load = MachineLoad.Now();
+        if (load > MachineLoad.Quiet)
+        {
+            await Console.Error.WriteLineAsync($"Others are at work on this machine (load {load:0.0}): the figures will say little.");
+        }
+        var began = TimeProvider.System.GetTimestamp();
         await Console.Error.WriteLineAsync($"Starting: an upstream, a YARP hop, a gateway with {Stage.Redis} and PostgreSQL.");
         await using var stage = await Stage.StartAsync(cancellationToken);
         await Console.Error.WriteLineAsync("Warming up.");
-        foreach (var target in stage.Targets)
+        // The upstream gets warm behind the others.
+        foreach (var target in (Target[])[stage.Yarp, stage.Ours])
         {
             await WarmUp.RunAsync(target, target == stage.Ours ? SecondsToWarm : SecondsToWarmHop, cancellationToken);
         }
@@ -34,12 +42,12 @@ internal static class BenchmarkRun
         var report = new Report();
         foreach (var scenario in All.Where(scenario => settings.Only.Count == 0 || settings.Only.Contains(scenario.Name)))
         {
-            await Console.Error.WriteLineAsync($"Measuring: {scenario.Name}.");
+            await Console.Error.WriteLineAsync($"Measuring: {scenario.Name} ({TimeProvider.System.GetElapsedTime(began).TotalSeconds:0} s so far).");
             await scenario.RunAsync(stage, settings, report, cancellationToken);
         }
         var outcome = await Outcome.OfAsync(stage, cancellationToken);
         var commit = await CommitAsync(cancellationToken);
-        Console.WriteLine($"{TimeProvider.System.GetUtcNow():yyyy-MM-dd HH:mm} UTC, commit {commit ?? "unknown"}, {Environment.ProcessorCount} cores, {Stage.Redis}, {settings.Rounds} rounds of {settings.Seconds} s; medians [quartiles]");
+        Console.WriteLine($"{TimeProvider.System.GetUtcNow():yyyy-MM-dd HH:mm} UTC, commit {commit ?? "unknown"}, {Environment.ProcessorCount} cores, load {load:0.0} before, {Stage.Redis}, {settings.Rounds} rounds of {settings.Seconds} s; medians [quartiles]");
         Console.WriteLine();
         Console.WriteLine(TextTable.Of(report));
         Console.Write(outcome.Text);
@@ -47,7 +55,7 @@ internal static class BenchmarkRun
         Console.Write(new Complaints(stage.Gateway.Output).Since(warm, "while it was measured"));
         if (settings.Json is { } file)
         {
-            await File.WriteAllTextAsync(file, JsonReport.Of(report, settings, commit, outcome), cancellationToken);
+            await File.WriteAllTextAsync(file, JsonReport.Of(report, settings, commit, load, outcome), cancellationToken);
         }
         return outcome.IsGood ? 0 : 1;
     }

@@ -5,7 +5,7 @@ internal sealed class Costs
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(15);
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly IReadOnlyList<MeasuredProcess> _processes;
     private readonly TimeSpan[] _before;

@@ -10,11 +10,12 @@ internal static class JsonReport
 {
     private static readonly JsonSerializerOptions Options = new() { WriteIndented = true };
 
-    public static string Of(Report report, Settings settings, string? commit, Outcome outcome) => new JsonObject
+    public static string Of(Report report, Settings settings, string? commit, double load, Outcome outcome) => new JsonObject
     {
         ["date"] = TimeProvider.System.GetUtcNow().ToString("O"),
         ["commit"] = commit,
         ["cores"] = Environment.ProcessorCount,
+        ["loadBefore"] = load,
         ["redis"] = Stage.Redis.ToString(),
         ["settings"] = new JsonObject
         {

@@ -6,7 +6,7 @@ namespace Benchmarks.Scenarios;
 /// <summary>Load before the first round: code is compiled again while it runs, for seconds.</summary>
 internal static class WarmUp
 {
-    private const int Most = 15;
+    private const int Most = 12;
     private const double Steady = 1.03;
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(1);
 
