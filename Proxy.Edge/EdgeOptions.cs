@@ -69,6 +69,13 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(0, 600)]
     public int AdmissionWaitSeconds { get; set; } = 30;
 
+    /// <summary>
+    /// Slots that are leased for turns to come, at most, for each key, model and kind of connection: as many as there were turns lately, and only where half of an account is free and
+    /// nobody waits. 0: none, and each turn asks for its own. Default 64.
+    /// </summary>
+    [Range(0, 64)]
+    public int SlotsAhead { get; set; } = 64;
+
     /// <summary>Seconds to connect to an account. Default 15.</summary>
     [Range(1, 300)]
     public int ConnectSeconds { get; set; } = 15;

@@ -44,6 +44,27 @@ internal sealed class AccountsClient(HttpClient http)
         return response?.IsSuccessStatusCode == true;
     }
 
+    /// <summary>Slots for turns to come; null when the service does not answer, and some of them may be leased.</summary>
+    public async Task<LeaseAheadResponse?> LeaseAheadAsync(LeaseAheadRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.LeaseAhead, request, AccountsJson.Default.LeaseAheadRequest, ShortBound, mayRepeat: false, cancellationToken);
+        return await response.TryReadAsync(AccountsJson.Default.LeaseAheadResponse, cancellationToken);
+    }
+
+    /// <summary>What has become of slots that were leased ahead; null when the service does not answer.</summary>
+    public async Task<RenewAheadResponse?> RenewAheadAsync(RenewAheadRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.RenewAhead, request, AccountsJson.Default.RenewAheadRequest, ShortBound, mayRepeat: false, cancellationToken);
+        return await response.TryReadAsync(AccountsJson.Default.RenewAheadResponse, cancellationToken);
+    }
+
+    /// <summary>Gives slots back that no turn has taken; false when the service does not answer. Nobody waits for it, so this has a bound of its own.</summary>
+    public async Task<bool> GiveBackAsync(IReadOnlyList<SlotLease> slots)
+    {
+        using var response = await http.TryPostAsync(AccountsRoutes.GiveBack, new(slots), AccountsJson.Default.GiveBackRequest, ShortBound, mayRepeat: true, CancellationToken.None);
+        return response?.IsSuccessStatusCode == true;
+    }
+
     /// <summary>The leases that were lost, or null when the service does not answer.</summary>
     public async Task<RenewResponse?> RenewAsync(IReadOnlyList<SlotLease> leases, CancellationToken cancellationToken)
     {

@@ -10,7 +10,7 @@ namespace Proxy.Edge.Turns;
 /// Tells the accounts service what upstream says of an account: that it is exhausted, for all or for one model; that its credential is no good; that it speaks
 /// no WebSocket. Nothing else marks an account, neither time-outs nor overload nor errors of the request, and one turn lets no more than one account cool down.
 /// </summary>
-internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider time, ILogger<QuotaMarks> logger) : BackgroundService
+internal sealed partial class QuotaMarks(AccountsClient accounts, SlotsAhead ahead, TimeProvider time, ILogger<QuotaMarks> logger) : BackgroundService
 {
     private const int MaxPending = 1000;
     private static readonly TimeSpan RefusedCredential = TimeSpan.FromMinutes(1);
@@ -36,7 +36,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
         turn.HasCooled = true;
         var model = error.Kind == UpstreamErrorKind.RateLimit ? turn.Request.Model : null;
         var until = error.ToldReset(time.GetUtcNow()) ?? _backoff.Until(account.Id, model, error.Kind == UpstreamErrorKind.Quota ? UntoldQuota : UntoldRate);
-        _pending.Writer.TryWrite(new MarkRequest(account.Id, until, error.Code ?? error.Reason, model));
+        Mark(new MarkRequest(account.Id, until, error.Code ?? error.Reason, model));
     }
 
     /// <summary>
@@ -48,7 +48,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
         var account = turn.Account!;
         if (_refusedCredentials.IsCorroborated(account.Id, account.Token, turn.Id) || isRenewed)
         {
-            _pending.Writer.TryWrite(new MarkRequest(account.Id, time.GetUtcNow() + RefusedCredential, reason));
+            Mark(new MarkRequest(account.Id, time.GetUtcNow() + RefusedCredential, reason));
         }
     }
 
@@ -63,9 +63,16 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, TimeProvider t
 
     /// <summary>Marks an account that refuses to open WebSockets: for a while it is used over HTTP only, and then tried again.</summary>
     public void NoteNoWebSockets(string accountId) =>
-        _pending.Writer.TryWrite(new MarkRequest(accountId, time.GetUtcNow() + RefusedWebSocket, "websocket_refused", OnlyWebSockets: true));
+        Mark(new MarkRequest(accountId, time.GetUtcNow() + RefusedWebSocket, "websocket_refused", OnlyWebSockets: true));
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
+
+    // The service tells the other edges, which give back what they have leased ahead within a moment.
+    private void Mark(MarkRequest mark)
+    {
+        ahead.GiveUp(mark.AccountId);
+        _pending.Writer.TryWrite(mark);
+    }
 
     private async Task RunAsync(CancellationToken stoppingToken)
     {

@@ -22,11 +22,15 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
 {
     private static readonly OwnerRoute Unresolved = new(null, null, "none", null);
 
+    private bool _idIsTold;
     private int _hasEnded;
     private int _publishedOutputs;
     private bool _wasSentBefore;
 
-    public Guid Id { get; } = id;
+    public Guid Id { get; private set; } = id;
+
+    /// <summary>True while nobody knows its id: it may take that under which a slot was leased for it.</summary>
+    public bool MayTakeId => !_idIsTold;
 
     public DateTimeOffset AcceptedAt { get; } = acceptedAt;
 
@@ -176,6 +180,16 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         WasSent = _wasSentBefore;
         Phase = Phase == TurnPhase.Sent ? TurnPhase.Unsent : Phase;
     }
+
+    /// <summary>The id, for somebody else: from now on it stays.</summary>
+    public Guid TellId()
+    {
+        _idIsTold = true;
+        return Id;
+    }
+
+    /// <summary>Takes the id under which its slot was leased; see <see cref="MayTakeId"/>.</summary>
+    public void TakeId(Guid leased) => Id = _idIsTold ? throw new InvalidOperationException("The turn's id is known already.") : leased;
 
     /// <summary>It is to be sent once more.</summary>
     /// <param name="failedAccountId">The account that is not to have it again.</param>

@@ -12,7 +12,7 @@ namespace Proxy.Edge.Turns;
 
 /// <summary>Steps 2 and 3 of a turn: find the owner of what it names, then lease a slot of an account that may serve it.</summary>
 internal sealed partial class TurnAdmission(
-    OwnerDirectory owners, AccountsClient accounts, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery, IOptions<ContinuityOptions> continuity,
+    OwnerDirectory owners, AccountsClient accounts, SlotsAhead ahead, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery, IOptions<ContinuityOptions> continuity,
     TimeProvider time, ILogger<TurnAdmission> logger)
 {
     // Two turns that wait for each other's slots wait in vain; and the client waits already.
@@ -147,8 +147,8 @@ internal sealed partial class TurnAdmission(
     private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, bool waitsForLimits, TurnDeadline deadline)
     {
         var (began, bound) = (time.GetTimestamp(), TimeSpan.FromMilliseconds(request.WaitMs));
-        AdmissionResponse? response;
-        while (true)
+        var response = TakeAhead(turn, request);
+        while (response is null)
         {
             var left = bound - time.GetElapsedTime(began);
             left = left < TimeSpan.Zero ? TimeSpan.Zero : left < deadline.TimeLeft ? left : deadline.TimeLeft;
@@ -158,6 +158,7 @@ internal sealed partial class TurnAdmission(
                 break;
             }
             await Task.Delay(wait, time, deadline.Token);
+            response = null;
         }
         if (response?.Account is not { } account)
         {
@@ -181,6 +182,16 @@ internal sealed partial class TurnAdmission(
         }
     }
 
+    private AdmissionResponse? TakeAhead(Turn turn, AdmissionRequest request)
+    {
+        if (!turn.MayTakeId || ahead.TryTake(request) is not { } slot)
+        {
+            return null;
+        }
+        turn.TakeId(slot.TurnId);
+        return new AdmissionResponse(slot.Account, null);
+    }
+
     [LoggerMessage(EventId = 442, Message = "continuity_owner_resolution surface={Surface} source={Source} outcome={Outcome} previous_response_id={PreviousResponseId} session_id={SessionId}")]
     private partial void LogResolution(LogLevel level, string surface, string source, string outcome, string previousResponseId, string sessionId);
 
@@ -188,7 +199,7 @@ internal sealed partial class TurnAdmission(
     {
         try
         {
-            var response = await accounts.AdmitAsync(request, cancellationToken);
+            var response = await ahead.MakeRoomForAsync(accounts.AdmitAsync(request, cancellationToken), cancellationToken);
             if (response is null)
             {
                 leases.Abandon(request.TurnId);

@@ -18,8 +18,12 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     public bool IsFull => spool.IsFull;
 
     /// <summary>Accepts a turn that another edge has accepted already, and could not serve: it stays the same turn.</summary>
-    public Turn Accept(Guid id, DateTimeOffset acceptedAt, TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, bool isCodex) =>
-        new(id, acceptedAt, time.GetTimestamp(), request, caller, scope, surface) { RequestBytes = requestBytes, IsCodex = isCodex };
+    public Turn Accept(Guid id, DateTimeOffset acceptedAt, TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, bool isCodex)
+    {
+        var turn = new Turn(id, acceptedAt, time.GetTimestamp(), request, caller, scope, surface) { RequestBytes = requestBytes, IsCodex = isCodex };
+        turn.TellId();
+        return turn;
+    }
 
     /// <summary>Accepts a turn.</summary>
     public Turn Accept(TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, string mintedKind = OwnedKinds.Response, bool isCodex = false)

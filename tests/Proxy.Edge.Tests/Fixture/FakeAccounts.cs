@@ -50,6 +50,21 @@ internal sealed class FakeAccounts : FakeService
 
     public ConcurrentQueue<(string Method, string Path, string? Authorization)> Admin { get; } = new();
 
+    /// <summary>How many slots it leases ahead at once.</summary>
+    public int RoomAhead { get; set; } = int.MaxValue;
+
+    /// <summary>The state of accounts and keys, as slots leased ahead are told it.</summary>
+    public string Version { get; set; } = "1";
+
+    /// <summary>Accounts for which somebody else waits.</summary>
+    public IReadOnlyList<string> Wanted { get; set; } = [];
+
+    public ConcurrentQueue<LeaseAheadRequest> AskedAhead { get; } = new();
+
+    public ConcurrentQueue<SlotLease> GivenBack { get; } = new();
+
+    public ConcurrentQueue<BegunTurn> Begun { get; } = new();
+
     /// <summary>Slots of turns that are not settled.</summary>
     public int Slots => _slots.Count;
 
@@ -201,6 +216,32 @@ internal sealed class FakeAccounts : FakeService
         {
             _abandoned[request.TurnId] = true;
             _slots.TryRemove(request.TurnId, out _);
+            context.Response.StatusCode = 204;
+            return Task.CompletedTask;
+        });
+        MapInternal(app, AccountsRoutes.LeaseAhead, AccountsJson.Default.LeaseAheadRequest, (context, request) =>
+        {
+            AskedAhead.Enqueue(request);
+            var leased = request.TurnIds.Take(RoomAhead).Select(id => (Id: id, Admit(new(id, AdmissionPurpose.Turn, request.KeyId, request.Model, null, request.PreferredAccountId, null, request.NeedsWebSockets, 0)).Account))
+                .Where(lease => lease.Account is not null).ToList();
+            leased.ForEach(lease => _slots[lease.Id] = lease.Account!.Id);
+            return WriteAsync(context, new LeaseAheadResponse(Version, [.. leased.Select(lease => new SlotLease(lease.Id, lease.Account!.Id))], [.. leased.Select(lease => lease.Account!).Distinct()]), AccountsJson.Default.LeaseAheadResponse);
+        });
+        MapInternal(app, AccountsRoutes.RenewAhead, AccountsJson.Default.RenewAheadRequest, (context, request) =>
+        {
+            foreach (var begun in request.Begun)
+            {
+                Begun.Enqueue(begun);
+            }
+            return WriteAsync(context, new RenewAheadResponse(Version, [.. request.Ahead.Select(lease => lease.TurnId).Where(Lost.ContainsKey)], Wanted), AccountsJson.Default.RenewAheadResponse);
+        });
+        MapInternal(app, AccountsRoutes.GiveBack, AccountsJson.Default.GiveBackRequest, (context, request) =>
+        {
+            foreach (var lease in request.Leases)
+            {
+                _slots.TryRemove(lease.TurnId, out _);
+                GivenBack.Enqueue(lease);
+            }
             context.Response.StatusCode = 204;
             return Task.CompletedTask;
         });
