@@ -1,7 +1,8 @@
 namespace Proxy.Edge.Spool;
 
 /// <summary>Reads a segment's records in order, a batch at a time.</summary>
-internal sealed class SegmentReader(SpoolSegment segment)
+/// <param name="recent">Records that need not be parsed.</param>
+internal sealed class SegmentReader(SpoolSegment segment, RecentRecords recent)
 {
     private const int MaxRecords = 500;
 
@@ -50,13 +51,13 @@ internal sealed class SegmentReader(SpoolSegment segment)
         return (hole < 0 ? bytes : bytes[..hole]).LastIndexOf((byte)'\n') + 1;
     }
 
-    private static void Parse(ReadOnlySpan<byte> lines, List<SpoolRecord> records)
+    private void Parse(ReadOnlySpan<byte> lines, List<SpoolRecord> records)
     {
         foreach (var range in lines.Split((byte)'\n'))
         {
             // A killed process may have left a claimed range unwritten, in front of the next line.
             var line = lines[range].TrimStart((byte)0);
-            if (!line.IsEmpty && SpoolRecord.Parse(line) is { } record)
+            if (!line.IsEmpty && (recent.Find(line) ?? SpoolRecord.Parse(line)) is { } record)
             {
                 records.Add(record);
             }

@@ -67,7 +67,7 @@ internal sealed class SpoolBacklog(TurnSpool spool, IReadOnlyDictionary<Guid, st
     {
         foreach (var segment in spool.Segments.Where(segment => segment.Order > _newest))
         {
-            _readers.Add(new SegmentReader(segment));
+            _readers.Add(new SegmentReader(segment, spool.Recent));
             _newest = segment.Order;
         }
         foreach (var reader in _readers)

@@ -14,6 +14,10 @@ namespace Proxy.Edge.Spool;
 /// </summary>
 internal sealed record SpoolRecord(RequestLogRow? Began, RequestLogRow? Ended)
 {
+    /// <summary>Tells it from the turn's other one.</summary>
+    [JsonIgnore]
+    public SpoolRecordKey Key => Ended is null ? new(Began!.Id, HasEnded: false) : new(Ended.Id, HasEnded: true);
+
     /// <summary>The record as a line.</summary>
     public byte[] ToLine()
     {
@@ -39,6 +43,9 @@ internal sealed record SpoolRecord(RequestLogRow? Began, RequestLogRow? Ended)
         }
     }
 }
+
+/// <summary>A turn, and which of its two records.</summary>
+internal readonly record struct SpoolRecordKey(Guid TurnId, bool HasEnded);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(SpoolRecord))]

@@ -13,8 +13,9 @@ internal sealed partial class SpoolShipper(
     TurnSpool spool, LeaseKeeper leases, ContinuityClient continuity, AccountsClient accounts, SetAsideRows setAside, TimeProvider time, ILogger<SpoolShipper> logger)
     : BackgroundService
 {
-    // A turn that ends alone pays for two calls and two transactions; those that end within this time share them. Slots wait as long, so it is short.
-    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(10);
+    // A turn that ends alone pays for two calls and two transactions; those that end within this time share them. Slots wait as long for the accounts service, so it is short.
+    private static readonly TimeSpan GatherRows = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan GatherSettlements = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastRound = TimeSpan.FromSeconds(4);
@@ -67,10 +68,10 @@ internal sealed partial class SpoolShipper(
         }
         _destinations =
         [
-            new("continuity", ContinuityRoutes.MaxRows, LogAsync, new SpoolBacklog(spool, cut, concerns: _ => true, isDue: _ => true)),
+            new("continuity", GatherRows, ContinuityRoutes.MaxRows, LogAsync, new SpoolBacklog(spool, cut, concerns: _ => true, isDue: _ => true)),
             // A turn that was never given an account has nothing to settle. One that was is settled only after its slot was given back: upstream
             // may still be at work for a moment after the terminal event, and another turn in that slot would be one too many.
-            new("accounts", AccountsRoutes.MaxTurns, SettleAsync, new SpoolBacklog(spool, cut, row => row.AccountId is not null, row => !leases.IsHeld(row.Id))),
+            new("accounts", GatherSettlements, AccountsRoutes.MaxTurns, SettleAsync, new SpoolBacklog(spool, cut, row => row.AccountId is not null, row => !leases.IsHeld(row.Id))),
         ];
     }
 
@@ -80,7 +81,7 @@ internal sealed partial class SpoolShipper(
         {
             await ShipAsync(destination, cancellationToken);
             await destination.Backlog.WaitAsync(cancellationToken);
-            await Task.Delay(Gather, time, cancellationToken);
+            await Task.Delay(destination.Gather, time, cancellationToken);
         }
     }
 
@@ -138,5 +139,5 @@ internal sealed partial class SpoolShipper(
     [LoggerMessage(403, LogLevel.Warning, "Stopping with turns in the spool; they are shipped at the next start")]
     private partial void LogKept();
 
-    private sealed record Destination(string Service, int Most, Func<IReadOnlyList<RequestLogRow>, CancellationToken, Task<Delivery>> SendAsync, SpoolBacklog Backlog);
+    private sealed record Destination(string Service, TimeSpan Gather, int Most, Func<IReadOnlyList<RequestLogRow>, CancellationToken, Task<Delivery>> SendAsync, SpoolBacklog Backlog);
 }

@@ -57,6 +57,9 @@ internal sealed partial class TurnSpool : IDisposable
     /// <summary>Bytes of turns that not every service has acknowledged.</summary>
     public long PendingBytes => Interlocked.Read(ref _pendingBytes);
 
+    /// <summary>What was written lately.</summary>
+    public RecentRecords Recent { get; } = new();
+
     /// <summary>Segments with turns that are not acknowledged, oldest first; the last one is being written.</summary>
     public ImmutableArray<SpoolSegment> Segments => _segments;
 
@@ -99,14 +102,14 @@ internal sealed partial class TurnSpool : IDisposable
     public IReadOnlyDictionary<Guid, string?> FindCut()
     {
         var cut = new Dictionary<Guid, string?>();
-        foreach (var record in _leftBehind.Select(segment => new SegmentReader(segment)).SelectMany(ReadAll))
+        foreach (var record in _leftBehind.Select(segment => new SegmentReader(segment, Recent)).SelectMany(ReadAll))
         {
             if (record.Began is { } began)
             {
                 cut[began.Id] = began.AccountId;
             }
         }
-        foreach (var record in _leftBehind.Select(segment => new SegmentReader(segment)).SelectMany(ReadAll))
+        foreach (var record in _leftBehind.Select(segment => new SegmentReader(segment, Recent)).SelectMany(ReadAll))
         {
             if (record.Ended is { } ended)
             {
@@ -151,6 +154,7 @@ internal sealed partial class TurnSpool : IDisposable
     private void Append(SpoolRecord record)
     {
         var line = record.ToLine();
+        Recent.Keep(record, line.Length);
         Interlocked.Add(ref _pendingBytes, line.Length);
         var segment = _current;
         try
