@@ -31,6 +31,9 @@ public abstract class SlotsTest : IDisposable
     /// <summary>A connection of its own: what comes over one connection is served one after another anyway.</summary>
     private protected async Task<SlotLeases> ConnectAsync() => new(await ConnectionAsync(), Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
 
+    /// <summary>Leases for turns to come, over a connection of their own.</summary>
+    private protected async Task<AheadLeases> OpenAheadAsync() => new(await ConnectionAsync(), Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
+
     private protected async Task<PoolVersion> OpenVersionAsync() => new(await ConnectionAsync());
 
     private async Task<IConnectionMultiplexer> ConnectionAsync()
