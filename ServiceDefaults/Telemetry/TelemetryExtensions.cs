@@ -18,7 +18,8 @@ public static class TelemetryExtensions
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
-            // Nobody listens, so no span is made and no measurement kept.
+            // Nobody listens, so no span is made and no measurement kept; the host would make one for every request while it may log one.
+            builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
             return;
         }
         builder.Logging.AddOpenTelemetry(logging =>
