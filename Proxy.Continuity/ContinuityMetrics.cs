@@ -9,7 +9,7 @@ internal sealed class ContinuityMetrics
     private readonly Counter<long> _resolutions;
     private readonly Counter<long> _conflicts;
     private readonly Counter<long> _rows;
-    private readonly Counter<long> _setAside;
+    private readonly Counter<long> _quarantined;
     private readonly Counter<long> _claims;
     private readonly Counter<long> _fenced;
 
@@ -19,7 +19,7 @@ internal sealed class ContinuityMetrics
         _resolutions = meter.CreateCounter<long>("continuity.owner_lookup", "{id}", "Owner lookups by the store that answered and the outcome.");
         _conflicts = meter.CreateCounter<long>("continuity.owner_conflict", "{id}", "Publications of an id that has another owner already.");
         _rows = meter.CreateCounter<long>("continuity.request_log.rows", "{row}", "Rows taken in, repeated ones included.");
-        _setAside = meter.CreateCounter<long>("continuity.request_log.set_aside", "{row}", "Rows the database refuses for what they contain.");
+        _quarantined = meter.CreateCounter<long>("continuity.request_log.quarantined", "{row}", "Rows the database refuses for what they contain.");
         _claims = meter.CreateCounter<long>("continuity.session_claim", "{claim}", "Claims on sessions, by whether they were free.");
         _fenced = meter.CreateCounter<long>("continuity.session_fenced", "{write}", "Writes of edges whose claim on a session had been superseded.");
     }
@@ -32,9 +32,9 @@ internal sealed class ContinuityMetrics
 
     public void CountConflict() => _conflicts.Add(1);
 
-    public void CountRows(int rows, int setAside)
+    public void CountRows(int rows, int quarantined)
     {
         _rows.Add(rows);
-        _setAside.Add(setAside);
+        _quarantined.Add(quarantined);
     }
 }

@@ -84,7 +84,7 @@ internal sealed class EdgeOptions : IValidatableObject
     [Range(1, 3600)]
     public int CreatedSeconds { get; set; } = 60;
 
-    /// <summary>Seconds of silence before <c>response.created</c> after which a client gets a sign of life. Default 10.</summary>
+    /// <summary>Seconds of silence before <c>response.created</c> after which a client gets a keep-alive. Default 10.</summary>
     [Range(0.01, 300)]
     public double KeepAliveSeconds { get; set; } = 10;
 

@@ -62,7 +62,7 @@ internal static class EdgeService
         builder.Services
             .AddSingleton<TurnSpool>()
             .AddSingleton<SpoolMetrics>()
-            .AddSingleton<SetAsideRows>()
+            .AddSingleton<QuarantinedRows>()
             .AddSingleton<PublicationBatches>()
             .AddSingleton<OwnerDirectory>()
             .AddSingleton<RejectedAnchors>()

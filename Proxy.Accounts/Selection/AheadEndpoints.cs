@@ -62,7 +62,7 @@ internal static class AheadEndpoints
         {
             var current = version.ReadAsync();
             var wanted = ahead.BeginAsync(request.Begun, [.. request.Ahead.Select(lease => lease.AccountId).Distinct()]);
-            var lost = await slots.RenewAsync(request.Ahead);
+            var lost = await slots.RenewAsync(request.Ahead, ahead.Lease);
             return TypedResults.Ok(new RenewAheadResponse(await current, lost, await wanted));
         }
         catch (Exception exception) when (AdmissionEndpoints.IsStoreAway(exception))

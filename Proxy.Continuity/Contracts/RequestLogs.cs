@@ -65,5 +65,5 @@ internal sealed record RequestLogRow(
 internal sealed record IntakeRequest(IReadOnlyList<RequestLogRow> Rows);
 
 /// <summary>Every row sent is now either in <c>request_logs</c> or set aside with its reason.</summary>
-/// <param name="SetAside">Rows that the database refuses for what they contain.</param>
-internal sealed record IntakeResponse(int SetAside);
+/// <param name="Quarantined">Rows that the database refuses for what they contain.</param>
+internal sealed record IntakeResponse(int Quarantined);

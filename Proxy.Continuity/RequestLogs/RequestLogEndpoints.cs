@@ -7,9 +7,9 @@ namespace Proxy.Continuity.RequestLogs;
 /// <summary>Intake of log rows.</summary>
 internal static class RequestLogEndpoints
 {
-    public static void MapRequestLogs(this IEndpointRouteBuilder app) => app.MapPost(ContinuityRoutes.RequestLogs, TakeInAsync);
+    public static void MapRequestLogs(this IEndpointRouteBuilder app) => app.MapPost(ContinuityRoutes.RequestLogs, IngestAsync);
 
-    private static async Task<Results<Ok<IntakeResponse>, BadRequest, StatusCodeHttpResult>> TakeInAsync(
+    private static async Task<Results<Ok<IntakeResponse>, BadRequest, StatusCodeHttpResult>> IngestAsync(
         IntakeRequest request, RequestLogIntake intake, CancellationToken cancellationToken)
     {
         if (request.Rows.Count > ContinuityRoutes.MaxRows)
@@ -18,7 +18,7 @@ internal static class RequestLogEndpoints
         }
         try
         {
-            return TypedResults.Ok(new IntakeResponse(await intake.TakeInAsync(request.Rows, cancellationToken)));
+            return TypedResults.Ok(new IntakeResponse(await intake.IngestAsync(request.Rows, cancellationToken)));
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
         {

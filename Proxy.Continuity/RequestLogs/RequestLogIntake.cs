@@ -35,15 +35,15 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
 
     /// <summary>Takes in all rows; returns how many were set aside.</summary>
     /// <exception cref="NpgsqlException">Postgres is away: nothing was taken in that was not before, and all may be sent again.</exception>
-    public async Task<int> TakeInAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
+    public async Task<int> IngestAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
     {
-        var setAside = await TakeInOrSplitAsync(rows, cancellationToken);
-        metrics.CountRows(rows.Count, setAside);
-        return setAside;
+        var quarantined = await IngestOrSplitAsync(rows, cancellationToken);
+        metrics.CountRows(rows.Count, quarantined);
+        return quarantined;
     }
 
     // Halving finds the one bad row of a thousand in ten more statements.
-    private async Task<int> TakeInOrSplitAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
+    private async Task<int> IngestOrSplitAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
     {
         if (rows.Count == 0)
         {
@@ -58,12 +58,12 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
         {
             if (rows.Count == 1)
             {
-                await SetAsideAsync(rows[0], exception.SqlState, cancellationToken);
+                await QuarantineAsync(rows[0], exception.SqlState, cancellationToken);
                 return 1;
             }
             var half = rows.Count / 2;
-            return await TakeInOrSplitAsync([.. rows.Take(half)], cancellationToken)
-                + await TakeInOrSplitAsync([.. rows.Skip(half)], cancellationToken);
+            return await IngestOrSplitAsync([.. rows.Take(half)], cancellationToken)
+                + await IngestOrSplitAsync([.. rows.Skip(half)], cancellationToken);
         }
     }
 
@@ -106,11 +106,11 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private async Task SetAsideAsync(RequestLogRow row, string reason, CancellationToken cancellationToken)
+    private async Task QuarantineAsync(RequestLogRow row, string reason, CancellationToken cancellationToken)
     {
-        LogSetAside(row.Id, reason);
+        LogQuarantined(row.Id, reason);
         await using var command = database.CreateCommand(
-            "INSERT INTO request_logs_set_aside (id, reason, row_json) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
+            "INSERT INTO request_logs_quarantine (id, reason, row_json) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = row.Id });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = reason });
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = JsonSerializer.SerializeToUtf8Bytes(row, ContinuityJson.Default.RequestLogRow) });
@@ -118,5 +118,5 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
     }
 
     [LoggerMessage(200, LogLevel.Error, "The row of turn {TurnId} is set aside: Postgres refuses it with {SqlState}")]
-    private partial void LogSetAside(Guid turnId, string sqlState);
+    private partial void LogQuarantined(Guid turnId, string sqlState);
 }

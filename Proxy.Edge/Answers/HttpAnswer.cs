@@ -10,7 +10,7 @@ namespace Proxy.Edge.Answers;
 
 /// <summary>
 /// The answer to a turn over HTTP. Its status is held back until upstream shows something, so that a turn that fails before can be sent once
-/// more, or be answered with the right status. A client that waits for a stream is given signs of life meanwhile; the first one decides the status.
+/// more, or be answered with the right status. A client that waits for a stream is given keep-alives meanwhile; the first one decides the status.
 /// </summary>
 internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAlive, TimeProvider time)
 {
@@ -127,15 +127,15 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         await error.WriteAsync(context);
     }
 
-    /// <summary>Awaits something that may take long, with signs of life to the client of a stream in which nothing has shown yet.</summary>
-    public Task<T> KeepAliveAsync<T>(Task<T> work) => KeepAliveAsync(work, ShowLifeAsync);
+    /// <summary>Awaits something that may take long, with keep-alives to the client of a stream in which nothing has shown yet.</summary>
+    public Task<T> KeepAliveAsync<T>(Task<T> work) => KeepAliveAsync(work, SendKeepAliveAsync);
 
-    /// <summary>The same, where signs of life must not get between what others write.</summary>
+    /// <summary>The same, where keep-alives must not get between what others write.</summary>
     public Task<T> KeepAliveAsync<T>(Task<T> work, Func<Task> showLife) =>
         KeepAlive.AwaitAsync(work, keepAlive, time, () => turn.Request.Stream && !turn.HasBegun, showLife);
 
     /// <summary>Shows the client that its stream is alive.</summary>
-    public async Task ShowLifeAsync()
+    public async Task SendKeepAliveAsync()
     {
         try
         {

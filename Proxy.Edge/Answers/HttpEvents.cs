@@ -41,14 +41,14 @@ internal sealed class HttpEvents(HttpAnswer answer, Turn turn, IHeaderDictionary
     }
 
     /// <summary>Shows the client that its stream is alive, unless an event has.</summary>
-    public async Task ShowLifeAsync()
+    public async Task SendKeepAliveAsync()
     {
         await _writing.WaitAsync(CancellationToken.None);
         try
         {
             if (!turn.HasBegun)
             {
-                await answer.ShowLifeAsync();
+                await answer.SendKeepAliveAsync();
             }
         }
         finally
@@ -79,7 +79,7 @@ internal sealed class HttpEvents(HttpAnswer answer, Turn turn, IHeaderDictionary
             answer.Hold(StatusCodes.Status200OK, turn.Request.Stream ? SseEvents.Format(frame.Span) : response.ToArray(), isEvent: turn.Request.Stream);
             return;
         }
-        answer.Hold((error ?? UpstreamError.Untold).HttpStatus, JsonSplices.Find(frame, "error") is { } inner ? [.. "{\"error\":"u8, .. inner.Span, (byte)'}'] : frame.ToArray(), isEvent: false, error?.RetryAfter);
+        answer.Hold((error ?? UpstreamError.Unspecified).HttpStatus, JsonSplices.Find(frame, "error") is { } inner ? [.. "{\"error\":"u8, .. inner.Span, (byte)'}'] : frame.ToArray(), isEvent: false, error?.RetryAfter);
     }
 
     private async Task WriteAsync(ReadOnlyMemory<byte> json)

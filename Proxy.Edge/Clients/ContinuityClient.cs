@@ -104,7 +104,7 @@ internal sealed class ContinuityClient(HttpClient http)
     }
 
     /// <summary>Sends rows; those that it takes are in the log, or set aside by the service.</summary>
-    public async Task<Delivery> TakeInAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
+    public async Task<Delivery> IngestAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken)
     {
         using var response = await http.TryPostAsync(
             ContinuityRoutes.RequestLogs, new IntakeRequest(rows), ContinuityJson.Default.IntakeRequest, IntakeBound, mayRepeat: false, cancellationToken);

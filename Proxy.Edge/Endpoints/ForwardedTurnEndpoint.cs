@@ -64,7 +64,7 @@ internal sealed class ForwardedTurnEndpoint(
             return TypedResults.NotFound();
         }
         var holds = request.Anchor is null || session.Holding(request.Anchor) is not null;
-        session.Leave();
+        session.EndUse();
         return holds ? TypedResults.NoContent() : TypedResults.NotFound();
     }
 }

@@ -84,7 +84,7 @@ internal sealed partial class HttpTurnRunner(
                 signal = null;
                 if (place.Session is { IsLost: true } lost)
                 {
-                    sessions.Leave(lost);
+                    sessions.EndUse(lost);
                     place = places.WithoutHolder(turn);
                 }
             }
@@ -94,7 +94,7 @@ internal sealed partial class HttpTurnRunner(
         {
             if (place.Session is { } session && !turn.IsDrained)
             {
-                sessions.Leave(session);
+                sessions.EndUse(session);
             }
         }
     }

@@ -60,7 +60,7 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
             answer.Hold(response, body.Span, isEvent: false);
             return new RecoverySignal(SignalKind.Rejected, notFound) { Facts = facts };
         }
-        // A stream that was asked for and has begun with a sign of life cannot become JSON; and what stops before it has begun is no answer.
+        // A stream that was asked for and has begun with a keep-alive cannot become JSON; and what stops before it has begun is no answer.
         if (answer.HasStarted || body.Span.IndexOfAnyExcept(" \t\r\n"u8) < 0)
         {
             turn.Observe(facts);

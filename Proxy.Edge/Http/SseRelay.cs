@@ -175,6 +175,6 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
     private static RecoverySignal RejectionIn(ReadOnlySequence<byte> sseEvent)
     {
         var facts = ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent));
-        return new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
+        return new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Unspecified) { Facts = facts };
     }
 }

@@ -21,7 +21,7 @@ internal enum ScopeStrength
 /// <param name="Name">As <see cref="SessionClaim.Session"/>: the API key is part of it, so that two keys never meet.</param>
 internal sealed record SessionKey(string Name, ScopeStrength Strength)
 {
-    private const char Beside = '~';
+    private const char FallbackMark = '~';
     private const int RandomBytes = 8;
 
     /// <summary>The session of a scope; null for a turn that has none.</summary>
@@ -33,13 +33,13 @@ internal sealed record SessionKey(string Name, ScopeStrength Strength)
     /// A session for the same turns that is not the scope's own: nobody else can know its name, so there is nobody to claim it against.
     /// <code>9f86d081...0f00a08 -> 9f86d081...0f00a08~4be1a9c05d1f2e77</code>
     /// </summary>
-    public SessionKey NextTo() => this with { Name = ScopeName + Beside + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes)) };
+    public SessionKey Fallback() => this with { Name = ScopeName + FallbackMark + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes)) };
 
     /// <summary>The name of the scope's own session.</summary>
-    public string ScopeName => Name.Split(Beside)[0];
+    public string ScopeName => Name.Split(FallbackMark)[0];
 
-    /// <summary>True for a name made by <see cref="NextTo"/>.</summary>
-    public bool IsBeside => Name.Contains(Beside, StringComparison.Ordinal);
+    /// <summary>True for a name made by <see cref="Fallback"/>.</summary>
+    public bool IsFallback => Name.Contains(FallbackMark, StringComparison.Ordinal);
 
     private static ScopeStrength StrengthOf(string scopeKey) => scopeKey[..scopeKey.IndexOf(':', StringComparison.Ordinal)] switch
     {

@@ -85,16 +85,16 @@ internal static class ErrorEvents
     /// <code>{"type":"error","error":{"code":"server_error"}}  ->  {"status":500,"type":"error","error":{"code":"server_error"}}</code>
     /// </summary>
     public static ReadOnlyMemory<byte> WithStatus(ReadOnlyMemory<byte> frame) => EventScanner.ReadHead(frame.Span).Kind == EventKind.Error
-        ? JsonSplices.WithNumber(frame, "status", (ResponseFactsReader.Read(frame.Span).Error ?? UpstreamError.Untold).HttpStatus)
+        ? JsonSplices.WithNumber(frame, "status", (ResponseFactsReader.Read(frame.Span).Error ?? UpstreamError.Unspecified).HttpStatus)
         : frame;
 
-    /// <summary>A sign of life for clients that watch the connection.</summary>
+    /// <summary>A keep-alive for clients that watch the connection.</summary>
     public static ReadOnlyMemory<byte> SseComment { get; } = ": keep-alive\n\n"u8.ToArray();
 
-    /// <summary>A sign of life for Codex, which takes only JSON events for one.</summary>
+    /// <summary>A keep-alive for Codex, which takes only JSON events for one.</summary>
     public static ReadOnlyMemory<byte> SseKeepAlive { get; } = "data: {\"type\":\"keepalive\"}\n\n"u8.ToArray();
 
-    /// <summary>A sign of life for clients that take nothing else for one: <code>{"type":"keepalive"}</code></summary>
+    /// <summary>A keep-alive for clients that take nothing else for one: <code>{"type":"keepalive"}</code></summary>
     public static byte[] KeepAliveFrame(string? streamId)
     {
         var buffer = new ArrayBufferWriter<byte>(64);

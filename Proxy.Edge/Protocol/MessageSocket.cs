@@ -34,7 +34,7 @@ internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDi
     public int? CloseCode => (int?)socket.CloseStatus;
 
     /// <summary>True once we have closed our side: what still comes is of no use.</summary>
-    public bool HasSaidGoodbye => socket.State is not (WebSocketState.Open or WebSocketState.CloseReceived);
+    public bool CloseSent => socket.State is not (WebSocketState.Open or WebSocketState.CloseReceived);
 
     /// <summary>Receives one message into the buffer, which is cleared first.</summary>
     /// <exception cref="OperationCanceledException">Canceled; the socket cannot be used any more.</exception>
@@ -106,7 +106,7 @@ internal sealed class MessageSocket(WebSocket socket, int maxMessageBytes) : IDi
         }
     }
 
-    /// <summary>Says goodbye, within a bound, and never throws.</summary>
+    /// <summary>Sends a Close frame, within a bound, and never throws.</summary>
     public async Task CloseAsync(WebSocketCloseStatus status, string reason)
     {
         using var bound = new CancellationTokenSource(CloseBound);

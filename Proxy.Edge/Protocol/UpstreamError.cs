@@ -46,7 +46,7 @@ internal sealed partial record UpstreamError(
     private const int LongestText = 1024;
 
     /// <summary>An end without a word about why.</summary>
-    public static UpstreamError Untold { get; } = Of(null, null, null, null, null);
+    public static UpstreamError Unspecified { get; } = Of(null, null, null, null, null);
 
     /// <summary>The error by its fields, each as it stood on the wire or null.</summary>
     public static UpstreamError Of(int? status, string? code, string? type, string? message, string? param)
@@ -59,7 +59,7 @@ internal sealed partial record UpstreamError(
     public static UpstreamError OfText(ReadOnlySpan<byte> body)
     {
         var text = body.Trim(" \t\r\n"u8);
-        return text.IsEmpty || text[0] == (byte)'<' ? Untold : Of(null, null, null, Encoding.UTF8.GetString(text[..Math.Min(text.Length, LongestText)]), null);
+        return text.IsEmpty || text[0] == (byte)'<' ? Unspecified : Of(null, null, null, Encoding.UTF8.GetString(text[..Math.Min(text.Length, LongestText)]), null);
     }
 
     /// <summary>True if the account was asked for more than it gets, of all or of one model.</summary>

@@ -8,25 +8,25 @@ internal sealed class ClientLanes(Func<SocketTurn, Task> run)
 {
     private const int MaxNamed = 32;
 
-    private readonly Dictionary<string, (Lane Lane, Task Running)> _lanes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (LaneQueue Lane, Task Running)> _lanes = new(StringComparer.Ordinal);
 
     /// <summary>The lane a turn belongs to, begun if need be; or why it cannot be.</summary>
-    public (Lane? Lane, ApiError? Error) For(string? streamId)
+    public (LaneQueue? Lane, ApiError? Error) For(string? streamId)
     {
         if (streamId is not null && !StreamIds.IsValid(streamId))
         {
             return (null, Errors.InvalidStreamId);
         }
-        var name = streamId ?? Lane.Default;
+        var name = streamId ?? LaneQueue.Default;
         if (_lanes.TryGetValue(name, out var known))
         {
             return (known.Lane, null);
         }
-        if (streamId is not null && _lanes.Keys.Count(other => other != Lane.Default) >= MaxNamed)
+        if (streamId is not null && _lanes.Keys.Count(other => other != LaneQueue.Default) >= MaxNamed)
         {
             return (null, Errors.TooManyLanes(MaxNamed));
         }
-        var lane = new Lane(run);
+        var lane = new LaneQueue(run);
         _lanes.Add(name, (lane, lane.RunAsync()));
         return (lane, null);
     }

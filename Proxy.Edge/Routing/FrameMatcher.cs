@@ -30,7 +30,7 @@ internal static class FrameMatcher
             return new([known]);
         }
         // What names its lane needs no guess; and without lanes there is one turn at most.
-        var onLane = IndexOf(pending, turn => turn.Lane == (frame.Lane ?? Lane.Default));
+        var onLane = IndexOf(pending, turn => turn.Lane == (frame.Lane ?? LaneQueue.Default));
         return frame switch
         {
             { Kind: EventKind.Created } => new(Created(pending, frame)),
@@ -42,7 +42,7 @@ internal static class FrameMatcher
 
     // One that continues something else was not asked for by this turn.
     private static IReadOnlyList<int> Created(IReadOnlyList<PendingTurn> pending, LifecycleFrame frame) => One(IndexOf(pending, turn =>
-        turn.Lane == (frame.Lane ?? Lane.Default) && turn.ResponseId is null && (frame.Anchor is null || frame.Anchor == turn.Anchor)));
+        turn.Lane == (frame.Lane ?? LaneQueue.Default) && turn.ResponseId is null && (frame.Anchor is null || frame.Anchor == turn.Anchor)));
 
     private static MatchedTurns Failed(IReadOnlyList<PendingTurn> pending, LifecycleFrame frame, int? onLane)
     {
@@ -88,7 +88,7 @@ internal static class FrameMatcher
             return Guess(pending, waiting.Select(index => pending[index].Anchor).Distinct().Count() == 1 ? waiting : []);
         }
         // What names no lane is rather the turn's that waits where there is none to name than one's that has begun on a lane of its own.
-        return Guess(pending, IndexOf(pending, turn => turn.Lane == Lane.Default && turn.ResponseId is null) is { } unnamed ? [unnamed]
+        return Guess(pending, IndexOf(pending, turn => turn.Lane == LaneQueue.Default && turn.ResponseId is null) is { } unnamed ? [unnamed]
             : followUps.Count == 1 ? followUps
             : []);
     }
@@ -101,7 +101,7 @@ internal static class FrameMatcher
 
     // Of one turn alone, where there are no lanes to name, there is nothing to guess.
     private static MatchedTurns Guess(IReadOnlyList<PendingTurn> pending, IReadOnlyList<int> turns) =>
-        new(turns, turns.Count > 0 && (pending.Count > 1 || pending[turns[0]].Lane != Lane.Default));
+        new(turns, turns.Count > 0 && (pending.Count > 1 || pending[turns[0]].Lane != LaneQueue.Default));
 
     private static IReadOnlyList<int> One(int? index) => index is { } one ? [one] : [];
 

@@ -23,14 +23,14 @@ internal sealed class SocketAttempts(bool hasLanes)
     public bool AnyoneWaits => All.Any(attempt => !attempt.IsAbandoned);
 
     /// <summary>The lane of the turn that came last.</summary>
-    public string LatestLane { get; private set; } = Lane.Default;
+    public string LatestLane { get; private set; } = LaneQueue.Default;
 
     private IEnumerable<SocketAttempt> All => _successors.Values.Concat(_byLane.Values);
 
     public void Add(SocketAttempt attempt)
     {
         LatestLane = attempt.Lane;
-        _hasNamedLanes |= attempt.Lane != Lane.Default;
+        _hasNamedLanes |= attempt.Lane != LaneQueue.Default;
         // Steering that waits goes with what is asked for next: nothing goes on from there by itself any more. Should it seem to, it is a turn that was given up.
         _ended.TryRemove(KeyOf(attempt), out _);
         _byLane[KeyOf(attempt)] = attempt;
@@ -89,7 +89,7 @@ internal sealed class SocketAttempts(bool hasLanes)
     {
         var lane = LaneOf(json);
         return facts.PreviousResponseId is { } previous && _ended.TryGetValue(lane, out var ended) && ended.ResponseId == previous && !_byLane.ContainsKey(lane)
-            ? (ended, hasLanes ? lane : ended.Request.StreamId ?? Lane.Default)
+            ? (ended, hasLanes ? lane : ended.Request.StreamId ?? LaneQueue.Default)
             : null;
     }
 
@@ -117,9 +117,9 @@ internal sealed class SocketAttempts(bool hasLanes)
         _successors.Clear();
     }
 
-    private string KeyOf(SocketAttempt attempt) => hasLanes ? attempt.Lane : Lane.Default;
+    private string KeyOf(SocketAttempt attempt) => hasLanes ? attempt.Lane : LaneQueue.Default;
 
-    private string LaneOf(ReadOnlySpan<byte> json) => hasLanes ? LaneIn(json) ?? Lane.Default : Lane.Default;
+    private string LaneOf(ReadOnlySpan<byte> json) => hasLanes ? LaneIn(json) ?? LaneQueue.Default : LaneQueue.Default;
 
     private string? LaneIn(ReadOnlySpan<byte> json) => _hasNamedLanes ? EventScanner.ReadStreamId(json) : null;
 }

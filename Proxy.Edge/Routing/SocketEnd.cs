@@ -7,14 +7,14 @@ namespace Proxy.Edge.Routing;
 /// <summary>How an upstream socket ends: retired, it closes with the last of what runs on it; cut, at once.</summary>
 internal sealed class SocketEnd(MessageSocket upstream, SocketAttempts attempts, TimeProvider time)
 {
-    private static readonly TimeSpan GoodbyeBound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CloseBound = TimeSpan.FromSeconds(2);
 
     private readonly TaskCompletionSource _pumped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _saidGoodbye = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _closeHandshake = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _isRetired;
     private volatile bool _isClosed;
     private volatile RecoverySignal? _cutFor;
-    private int _hasGoodbye;
+    private int _closeBegan;
 
     /// <summary>False when the socket is gone or takes no more turns.</summary>
     public bool IsOpen => !_isClosed && !_isRetired;
@@ -47,9 +47,9 @@ internal sealed class SocketEnd(MessageSocket upstream, SocketAttempts attempts,
         _isClosed = true;
         attempts.EndAll(_cutFor ?? signal);
         _pumped.SetResult();
-        if (Interlocked.Exchange(ref _hasGoodbye, 1) == 1)
+        if (Interlocked.Exchange(ref _closeBegan, 1) == 1)
         {
-            await _saidGoodbye.Task;
+            await _closeHandshake.Task;
         }
         upstream.Abort();
         upstream.Dispose();
@@ -65,25 +65,25 @@ internal sealed class SocketEnd(MessageSocket upstream, SocketAttempts attempts,
         {
             upstream.Abort();
         }
-        else if (Interlocked.Exchange(ref _hasGoodbye, 1) == 0)
+        else if (Interlocked.Exchange(ref _closeBegan, 1) == 0)
         {
             // CloseAsync waits for its end.
-            _ = SayGoodbyeAsync();
+            _ = CompleteCloseHandshakeAsync();
         }
     }
 
     // The pump ends with upstream's own Close frame; an upstream that sends none is cut.
-    private async Task SayGoodbyeAsync()
+    private async Task CompleteCloseHandshakeAsync()
     {
         try
         {
             await upstream.CloseAsync(WebSocketCloseStatus.NormalClosure, "");
-            await _pumped.Task.WaitAsync(GoodbyeBound, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _pumped.Task.WaitAsync(CloseBound, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             upstream.Abort();
         }
         finally
         {
-            _saidGoodbye.SetResult();
+            _closeHandshake.SetResult();
         }
     }
 }

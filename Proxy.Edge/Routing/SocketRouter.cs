@@ -99,7 +99,7 @@ internal sealed class SocketRouter : IDisposable
                 case MessageKind.Closed:
                     frame.Dispose();
                     return;
-                case not MessageKind.Closed when _client.HasSaidGoodbye:
+                case not MessageKind.Closed when _client.CloseSent:
                     frame.Dispose();
                     break;
                 case MessageKind.Text:

@@ -16,7 +16,7 @@ internal sealed class SocketTurn(Turn turn, PooledBody frame) : IDisposable
     /// <summary>The frame as it came; owned by the turn.</summary>
     public PooledBody Frame { get; } = frame;
 
-    public string Lane => Turn.Request.StreamId ?? Routing.Lane.Default;
+    public string Lane => Turn.Request.StreamId ?? LaneQueue.Default;
 
     public void Dispose() => Frame.Dispose();
 }
@@ -86,7 +86,7 @@ internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline dead
     public bool TryEnd(RecoverySignal? signal) => _ended.TrySetResult(signal);
 
     /// <summary>Upstream goes on by itself with another response on the same lane; false if nobody waits for that any more.</summary>
-    public bool TrySucceed(Turn successor)
+    public bool TryBeginSuccessor(Turn successor)
     {
         var steered = Turn;
         (Turn, ResponseId) = (successor, null);

@@ -122,7 +122,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
         {
             return null;
         }
-        var turn = new SocketTurn(services.Journal.Succeed(ended), new PooledBody(initialCapacity: 1));
+        var turn = new SocketTurn(services.Journal.BeginSuccessor(ended), new PooledBody(initialCapacity: 1));
         var deadline = new TurnDeadline(turn.Turn, services.Options.Value, services.Time, clientEnded, services.Keys, services.Drain.Over);
         var attempt = new SocketAttempt(turn.Turn, lane, deadline.BeginAttempt(), _events);
         _followed.Add(FollowAsync(link, turn, attempt, deadline));
@@ -253,7 +253,7 @@ internal sealed partial class SocketTurnRunner(SocketServices services, MessageS
             : ErrorEvents.ErrorFrame(error, turn.Request.StreamId));
     }
 
-    // Codex takes any JSON event for a sign of life, and nothing else; an event of ours must not be numbered among upstream's.
+    // Codex takes any JSON event for a keep-alive, and nothing else; an event of ours must not be numbered among upstream's.
     private Task<T> KeepAliveAsync<T>(Turn turn, Task<T> work) => KeepAlive.AwaitAsync(
         work, _keepAlive, services.Time, () => turn is { IsCodex: true, HasBegun: false }, () => SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId)));
 

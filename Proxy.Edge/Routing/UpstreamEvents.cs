@@ -146,8 +146,8 @@ internal sealed class UpstreamEvents(
         }
         if (isSteered)
         {
-            var successor = services.Journal.Succeed(attempt.Turn);
-            if (!attempt.TrySucceed(successor))
+            var successor = services.Journal.BeginSuccessor(attempt.Turn);
+            if (!attempt.TryBeginSuccessor(successor))
             {
                 services.Journal.End(successor, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
             }
@@ -190,7 +190,7 @@ internal sealed class UpstreamEvents(
         attempt.TryEnd(null);
     }
 
-    private static RecoverySignal RejectionOf(ResponseFacts facts) => new(SignalKind.Rejected, facts.Error ?? UpstreamError.Untold) { Facts = facts };
+    private static RecoverySignal RejectionOf(ResponseFacts facts) => new(SignalKind.Rejected, facts.Error ?? UpstreamError.Unspecified) { Facts = facts };
 
     // An error may be a turn's without naming its lane; the turn's client is told which.
     private ReadOnlyMemory<byte> ErrorOf(PooledBody message, string lane) =>

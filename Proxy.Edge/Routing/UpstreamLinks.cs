@@ -30,7 +30,7 @@ internal sealed partial class UpstreamLinks(
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _opening = new(StringComparer.Ordinal);
 
     /// <summary>Takes over a socket that is open already, for the default lane.</summary>
-    public void Adopt(AdmittedAccount account, MessageSocket socket) => Link(account, KeyOf(account, Lane.Default), socket);
+    public void Adopt(AdmittedAccount account, MessageSocket socket) => Link(account, KeyOf(account, LaneQueue.Default), socket);
 
     /// <summary>The socket for a turn's account and lane, opened if need be; or why there is none.</summary>
     /// <exception cref="OperationCanceledException">The attempt's deadline.</exception>
@@ -80,7 +80,7 @@ internal sealed partial class UpstreamLinks(
     /// </summary>
     public UpstreamLink? For(string? streamId, string? accountId)
     {
-        var lane = streamId ?? Lane.Default;
+        var lane = streamId ?? LaneQueue.Default;
         UpstreamLink[] busy = [.. _open.Keys.Where(link => link.IsBusy)];
         return busy.FirstOrDefault(link => link.Runs(lane))
             ?? (streamId is null && busy is [var only] ? only : null)

@@ -47,7 +47,7 @@ internal sealed class Session(SessionKey key, string keyId, SessionLease lease)
     /// <summary>Its sockets at this moment.</summary>
     public IReadOnlyList<SessionSocket> Sockets => Volatile.Read(ref _sockets);
 
-    /// <summary>Keeps it from closing until <see cref="Leave"/>; false if it is closed.</summary>
+    /// <summary>Keeps it from closing until <see cref="EndUse"/>; false if it is closed.</summary>
     public bool TryUse()
     {
         lock (_sync)
@@ -58,7 +58,7 @@ internal sealed class Session(SessionKey key, string keyId, SessionLease lease)
     }
 
     /// <summary>A turn that has used it is done.</summary>
-    public void Leave()
+    public void EndUse()
     {
         lock (_sync)
         {

@@ -55,7 +55,7 @@ internal sealed class SessionPlaces(
     public SessionPlace WithoutHolder(Turn turn) => turn.Route.Anchor == Anchor.Local ? SessionPlace.AnchorGone
         // A socket that is opened now does not live long enough for a follow-up.
         : drain.Noticed.IsCancellationRequested ? SessionPlace.Plain
-        : new SessionPlace(registry.OpenBeside(KeyOf(turn)!, turn.Caller.KeyId));
+        : new SessionPlace(registry.OpenFallback(KeyOf(turn)!, turn.Caller.KeyId));
 
     private static SessionKey? KeyOf(Turn turn) =>
         turn.TurnStateSession is { } given ? new SessionKey(given, ScopeStrength.Hard) : SessionKey.Of(turn.Caller.KeyId, turn.Scope);
@@ -70,7 +70,7 @@ internal sealed class SessionPlaces(
                 return new SessionPlace(session);
             }
             // Not after an admission that may say that the account is away: it would not help.
-            session.Leave();
+            session.EndUse();
             return SessionPlace.AnchorGone;
         }
         if (forwardedFor is not null)
@@ -103,7 +103,7 @@ internal sealed class SessionPlaces(
 
     private async Task<SessionPlace> OfScopeAsync(Turn turn, SessionKey key, string? forwardedFor, CancellationToken cancellationToken)
     {
-        if ((registry.TryUse(key.Name) ?? registry.TryUseBeside(key)) is { } session)
+        if ((registry.TryUse(key.Name) ?? registry.TryUseFallback(key)) is { } session)
         {
             return new SessionPlace(session);
         }
@@ -138,7 +138,7 @@ internal sealed class SessionPlaces(
 
     private async Task<(Session? Session, string? HeldAt, bool IsKnown)> AskAsync(Turn turn, SessionKey key, CancellationToken cancellationToken)
     {
-        if (key.IsBeside)
+        if (key.IsFallback)
         {
             // Another edge made the name, and nobody but it can claim it.
             var found = await continuity.FindSessionAsync(key.Name, cancellationToken);

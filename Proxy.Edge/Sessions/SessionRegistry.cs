@@ -39,7 +39,7 @@ internal sealed class SessionRegistry(
     public Session? TryUse(string name) => _sessions.TryGetValue(name, out var session) && session.TryUse() ? session : null;
 
     /// <summary>The session that stands in for a scope's own, in use; null if there is none, or if it is time to ask for the scope's own again.</summary>
-    public Session? TryUseBeside(SessionKey key)
+    public Session? TryUseFallback(SessionKey key)
     {
         if (!_besides.TryGetValue(key.ScopeName, out var session))
         {
@@ -78,7 +78,7 @@ internal sealed class SessionRegistry(
     }
 
     /// <summary>Opens a session beside a scope's own, or finds the one that is there; in use. Nobody has to be asked.</summary>
-    public Session OpenBeside(SessionKey key, string keyId)
+    public Session OpenFallback(SessionKey key, string keyId)
     {
         while (true)
         {
@@ -87,7 +87,7 @@ internal sealed class SessionRegistry(
                 return known;
             }
             var epoch = time.GetUtcNow().Ticks / TimeSpan.TicksPerMicrosecond;
-            var next = key.NextTo();
+            var next = key.Fallback();
             var session = new Session(next, keyId, new SessionLease(new SessionClaim(next.Name, NewHolder(), epoch), isContested: false, time, time.GetTimestamp()))
             {
                 ScopeAsked = time.GetTimestamp(),

@@ -68,7 +68,7 @@ internal sealed class SessionSocket(UpstreamLink link, AdmittedAccount account, 
     public bool TryGiveRoomBack() => Interlocked.Exchange(ref _hasRoom, 0) == 1;
 
     /// <summary>The turn is done with it.</summary>
-    public void Leave()
+    public void Exit()
     {
         Volatile.Write(ref _lastUsed, time.GetTimestamp());
         _turn.Release();

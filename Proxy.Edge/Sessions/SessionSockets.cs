@@ -53,13 +53,13 @@ internal sealed partial class SessionSockets(
     }
 
     /// <summary>The turn is done with its socket; one that has had its time is closed.</summary>
-    public void Leave(Session session, SessionSocket socket, bool isDraining)
+    public void Return(Session session, SessionSocket socket, bool isDraining)
     {
         if ((isDraining ? "drained" : ReasonToClose(session, socket, isIdle: false)) is { } reason)
         {
             socket.Close(reason);
         }
-        socket.Leave();
+        socket.Exit();
     }
 
     /// <summary>Closes the sockets of a session that have had their time, or, on the way out, all that are idle.</summary>
@@ -71,7 +71,7 @@ internal sealed partial class SessionSockets(
             if (reason is not null && socket.TryEnter())
             {
                 socket.Close(reason);
-                socket.Leave();
+                socket.Exit();
             }
         }
     }
@@ -101,7 +101,7 @@ internal sealed partial class SessionSockets(
             {
                 return socket;
             }
-            socket.Leave();
+            socket.Exit();
         }
         return null;
     }
@@ -118,7 +118,7 @@ internal sealed partial class SessionSockets(
             session.Remove(socket);
             room.TryReturn(socket);
             socket.Close("evicted");
-            socket.Leave();
+            socket.Exit();
             return true;
         }
         return false;

@@ -41,9 +41,9 @@ internal sealed class SessionTurns(
     }
 
     /// <summary>A turn that has used a session is done with it.</summary>
-    public void Leave(Session session)
+    public void EndUse(Session session)
     {
-        session.Leave();
+        session.EndUse();
         if (session.Sockets.Count == 0)
         {
             registry.NoteEmptied();
@@ -57,7 +57,7 @@ internal sealed class SessionTurns(
     {
         using var frame = new PooledBody(initialCapacity: 4096, memory.Of(turn.Caller.KeyId));
         var events = new HttpEvents(answer, turn, socket.Headers);
-        var attempt = new SocketAttempt(turn, Lane.Default, limits, events);
+        var attempt = new SocketAttempt(turn, LaneQueue.Default, limits, events);
         try
         {
             if (!TryWriteFrame(turn, body, frame))
@@ -65,7 +65,7 @@ internal sealed class SessionTurns(
                 // Over plain HTTP it needs no copy.
                 return new RecoverySignal(SignalKind.NoSessionSocket);
             }
-            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame.Memory).GiveBackWhenBegunAsync(limits, turn, body, frame), events.ShowLifeAsync);
+            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame.Memory).GiveBackWhenBegunAsync(limits, turn, body, frame), events.SendKeepAliveAsync);
             socket.Link.RetireAfter(signal, turn.Route.Anchor);
             return signal is null ? null : Held(answer, turn, signal);
         }
@@ -79,7 +79,7 @@ internal sealed class SessionTurns(
             }
             else
             {
-                sockets.Leave(session, socket, drain.Noticed.IsCancellationRequested);
+                sockets.Return(session, socket, drain.Noticed.IsCancellationRequested);
             }
         }
     }
@@ -95,8 +95,8 @@ internal sealed class SessionTurns(
         }
         journal.End(turn, turn.PassedError is null ? TurnStatus.Cancelled : TurnStatus.Failed, StatusCodes.Status499ClientClosedRequest);
         journal.Release(turn);
-        sockets.Leave(session, socket, drain.Noticed.IsCancellationRequested);
-        Leave(session);
+        sockets.Return(session, socket, drain.Noticed.IsCancellationRequested);
+        EndUse(session);
     }
 
     private static RecoverySignal Held(HttpAnswer answer, Turn turn, RecoverySignal signal)

@@ -46,7 +46,7 @@ internal sealed class SocketRoom(SessionRegistry registry, IOptions<SessionsOpti
             // Before it is closed: its end gives the room back as well, and whoever comes second would look for another one.
             var isRoom = TryReturn(socket);
             socket.Close("evicted");
-            socket.Leave();
+            socket.Exit();
             if (isRoom)
             {
                 return true;

@@ -10,7 +10,7 @@ namespace Proxy.Edge.Spool;
 /// the other. Both take a turn again without harm, so what is not acknowledged is sent again, if need be by the next process.
 /// </summary>
 internal sealed partial class SpoolShipper(
-    TurnSpool spool, LeaseKeeper leases, ContinuityClient continuity, AccountsClient accounts, SetAsideRows setAside, TimeProvider time, ILogger<SpoolShipper> logger)
+    TurnSpool spool, LeaseKeeper leases, ContinuityClient continuity, AccountsClient accounts, QuarantinedRows quarantined, TimeProvider time, ILogger<SpoolShipper> logger)
     : BackgroundService
 {
     // A turn that ends alone pays for two calls and two transactions; those that end within this time share them. Slots wait as long for the accounts service, so it is short.
@@ -110,7 +110,7 @@ internal sealed partial class SpoolShipper(
                 destination.Backlog.Acknowledge(turns);
                 return true;
             case Delivery.Refused when turns.Count == 1:
-                setAside.Add(destination.Service, turns[0].Row);
+                quarantined.Add(destination.Service, turns[0].Row);
                 destination.Backlog.Acknowledge(turns);
                 return true;
             case Delivery.Refused:
@@ -122,7 +122,7 @@ internal sealed partial class SpoolShipper(
         }
     }
 
-    private Task<Delivery> LogAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => continuity.TakeInAsync(rows, cancellationToken);
+    private Task<Delivery> LogAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => continuity.IngestAsync(rows, cancellationToken);
 
     private Task<Delivery> SettleAsync(IReadOnlyList<RequestLogRow> rows, CancellationToken cancellationToken) => accounts.SettleAsync([.. rows.Select(SettlementOf)], cancellationToken);
 

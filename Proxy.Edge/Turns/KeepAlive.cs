@@ -1,6 +1,6 @@
 namespace Proxy.Edge.Turns;
 
-/// <summary>Awaits what may take long, with signs of life to whoever waits behind us.</summary>
+/// <summary>Awaits what may take long, with keep-alives to whoever waits behind us.</summary>
 internal static class KeepAlive
 {
     /// <summary>The work's result. Every <paramref name="interval"/> until then, while <paramref name="isSilent"/>, life is shown.</summary>

@@ -17,8 +17,8 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotsAhead ahe
     private static readonly TimeSpan RefusedWebSocket = TimeSpan.FromMinutes(10);
 
     // A rate is whole again soon; an account that is exhausted without saying until when is not worth a client's waiting for it.
-    private static readonly TimeSpan UntoldRate = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan UntoldQuota = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan UnspecifiedRate = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan UnspecifiedQuota = TimeSpan.FromMinutes(1);
 
     private readonly CoolDownBackoff _backoff = new(time);
     private readonly RefusedCredentials _refusedCredentials = new(time);
@@ -35,7 +35,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotsAhead ahe
         }
         turn.HasCooled = true;
         var model = error.Kind == UpstreamErrorKind.RateLimit ? turn.Request.Model : null;
-        var until = error.ToldReset(time.GetUtcNow()) ?? _backoff.Until(account.Id, model, error.Kind == UpstreamErrorKind.Quota ? UntoldQuota : UntoldRate);
+        var until = error.ToldReset(time.GetUtcNow()) ?? _backoff.Until(account.Id, model, error.Kind == UpstreamErrorKind.Quota ? UnspecifiedQuota : UnspecifiedRate);
         Mark(new MarkRequest(account.Id, until, error.Code ?? error.Reason, model));
     }
 

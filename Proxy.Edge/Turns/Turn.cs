@@ -54,7 +54,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>What an id in the answer names: a response, unless the route makes something else.</summary>
     public string MintedKind { get; init; } = OwnedKinds.Response;
 
-    /// <summary>True for the Codex CLI, which recovers from a dead anchor unseen, and reads JSON events only as signs of life.</summary>
+    /// <summary>True for the Codex CLI, which recovers from a dead anchor unseen, and reads JSON events only as keep-alives.</summary>
     public bool IsCodex { get; init; }
 
     /// <summary>True for a turn that upstream began by itself, on a lane whose client sees it already: there is no request of its own to repeat.</summary>

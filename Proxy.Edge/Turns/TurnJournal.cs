@@ -41,7 +41,7 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     /// The turn that upstream begins by itself when a response is steered: it goes on where the other was, under a row of its own. It shares the
     /// other's slot, so that one is released with this one.
     /// </summary>
-    public Turn Succeed(Turn steered)
+    public Turn BeginSuccessor(Turn steered)
     {
         var now = Now;
         var successor = new Turn(Guid.CreateVersion7(now), now, time.GetTimestamp(), steered.Request with { PreviousResponseId = steered.ResponseId }, steered.Caller, steered.Scope, steered.Surface)

@@ -73,6 +73,20 @@ public sealed class AheadLeasesTests : SlotsTest
         Assert.Empty(await ahead.BeginAsync([], [account.Key]));
     }
 
+    // An edge that has died must not hold what nobody uses for as long as what runs.
+    [Theory, OnGarnet, OnRedis]
+    public async Task A_slot_that_no_turn_has_taken_is_free_after_seconds(RedisKind kind)
+    {
+        var (slots, ahead) = (await OpenAsync(kind), await OpenAheadAsync());
+        var lease = (await ahead.LeaseAsync([Guid.CreateVersion7()], "key", new Candidates([Some.Account("a")], -1), "0")).Leases.Single();
+        Assert.InRange(await LeftAsync(lease), 1, 6);
+        Assert.Empty(await slots.RenewAsync([lease], ahead.Lease));
+        Assert.InRange(await LeftAsync(lease), 1, 6);
+        // It is a turn's now.
+        Assert.Empty(await slots.RenewAsync([lease]));
+        Assert.InRange(await LeftAsync(lease), 50, 60);
+    }
+
     // Otherwise its next turn would go before those of keys that have had less.
     [Theory, OnGarnet, OnRedis]
     public async Task A_key_counts_as_served(RedisKind kind)
@@ -171,6 +185,12 @@ public sealed class AheadLeasesTests : SlotsTest
         }));
         Assert.InRange(most, 1, Cap);
         Assert.Equal(0, await Redis.Database.SortedSetLengthAsync(Prefix + "leases"));
+    }
+
+    private async Task<double> LeftAsync(SlotLease lease)
+    {
+        var ends = await Redis.Database.SortedSetScoreAsync(Prefix + "slots:" + lease.AccountId, lease.TurnId.ToString("N"));
+        return (DateTimeOffset.FromUnixTimeMilliseconds((long)ends!.Value) - TimeProvider.System.GetUtcNow()).TotalSeconds;
     }
 
     private static void InterlockedMax(ref long most, long now)

@@ -89,11 +89,11 @@ internal sealed class ContinuityHost : IAsyncDisposable
         Http.PostAsJsonAsync(ContinuityRoutes.RequestLogs, new IntakeRequest(rows), ContinuityJson.Default.IntakeRequest);
 
     /// <summary>Takes in rows; how many were set aside.</summary>
-    public async Task<int> TakeInAsync(params IReadOnlyList<RequestLogRow> rows)
+    public async Task<int> IngestAsync(params IReadOnlyList<RequestLogRow> rows)
     {
         using var response = await PostRowsAsync(rows);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        return (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.IntakeResponse))!.SetAside;
+        return (await response.Content.ReadFromJsonAsync(ContinuityJson.Default.IntakeResponse))!.Quarantined;
     }
 
     /// <summary>Posts to a route; the status.</summary>

@@ -61,7 +61,7 @@ public sealed class NamedIdTests : StoresTest
     [Fact]
     public async Task An_item_is_found_by_the_row_of_its_response()
     {
-        await Host.TakeInAsync(Some.Row("resp_1") with { Items = "rs_1 msg_1" }, Some.Row("resp_2", keyId: "key-2") with { Items = "msg_2" }, Some.Row("resp_3"));
+        await Host.IngestAsync(Some.Row("resp_1") with { Items = "rs_1 msg_1" }, Some.Row("resp_2", keyId: "key-2") with { Items = "msg_2" }, Some.Row("resp_3"));
         Assert.Equal((OwnerOutcome.Owner, "postgres"), await OneAsync("key-1", OwnedKinds.Item, "msg_1") is var one ? (one.Outcome, one.Source) : default);
         Assert.Equal(OwnerOutcome.Owner, (await OneAsync("key-1", OwnedKinds.Item, "rs_1")).Outcome);
         Assert.Equal(OwnerOutcome.Foreign, (await OneAsync("key-1", OwnedKinds.Item, "msg_2")).Outcome);

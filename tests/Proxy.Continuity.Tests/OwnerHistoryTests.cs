@@ -21,7 +21,7 @@ public sealed class OwnerHistoryTests : StoresTest
     [InlineData("old\0", "new-1")]
     public async Task Rows_of_the_asking_session_count_first_and_then_the_newest(string? sessionId, string account)
     {
-        await Host.TakeInAsync(
+        await Host.IngestAsync(
             Row("old", "old-1", minutesAgo: 40), Row("old", "old-2", minutesAgo: 30), Row(null, "none-1", minutesAgo: 20), Row("new", "new-1", minutesAgo: 10),
             Row("old", "failed", minutesAgo: 5) with { Status = TurnStatus.Failed }, Row("old", "no-domain", minutesAgo: 4) with { Domain = null });
 
@@ -33,7 +33,7 @@ public sealed class OwnerHistoryTests : StoresTest
     [Fact]
     public async Task Each_of_several_ids_is_answered_once()
     {
-        await Host.TakeInAsync(Row("s", "a", 2), Row("t", "b", 1), Row("t", "c", 1) with { RequestId = "resp_2" });
+        await Host.IngestAsync(Row("s", "a", 2), Row("t", "b", 1), Row("t", "c", 1) with { RequestId = "resp_2" });
 
         var found = await Host.Services.GetRequiredService<OwnerHistory>().FindAsync(["resp_1", "resp_2", "resp_3"], "s", default);
 

@@ -31,7 +31,7 @@ public sealed class OwnerTests : StoresTest
     public async Task Answers_come_in_the_order_of_the_ids()
     {
         await Host.PublishAsync("resp_redis", Some.Owner());
-        await Host.TakeInAsync(Some.Row("resp_postgres"));
+        await Host.IngestAsync(Some.Row("resp_postgres"));
 
         var answers = await Host.ResolveAsync("key-1", null, "resp_nobody", "resp_postgres", "resp_redis", "resp_postgres");
 
@@ -105,7 +105,7 @@ public sealed class OwnerTests : StoresTest
     public async Task To_another_key_an_id_is_foreign_and_nothing_of_its_record_leaks(bool redisEmptied)
     {
         await Host.PublishAsync("resp_1", Some.Owner());
-        await Host.TakeInAsync(Some.Row("resp_1"));
+        await Host.IngestAsync(Some.Row("resp_1"));
         if (redisEmptied)
         {
             await Stores.Redis.EmptyAsync();
@@ -122,7 +122,7 @@ public sealed class OwnerTests : StoresTest
     public async Task After_redis_was_emptied_postgres_answers_and_the_alias_is_restored()
     {
         await Host.PublishAsync("resp_1", Some.Owner());
-        await Host.TakeInAsync(Some.Row("resp_1"));
+        await Host.IngestAsync(Some.Row("resp_1"));
         await Stores.Redis.EmptyAsync();
 
         Assert.Equal("postgres", (await Host.ResolveOneAsync("key-1", "resp_1")).Source);
@@ -141,7 +141,7 @@ public sealed class OwnerTests : StoresTest
     [InlineData(TurnStatus.Refused, OwnerOutcome.Unknown)]
     internal async Task Only_what_ended_as_a_valid_anchor_is_one(string status, OwnerOutcome outcome)
     {
-        await Host.TakeInAsync(Some.Row("resp_1", status: status));
+        await Host.IngestAsync(Some.Row("resp_1", status: status));
 
         Assert.Equal(outcome, (await Host.ResolveOneAsync("key-1", "resp_1")).Outcome);
     }
@@ -149,7 +149,7 @@ public sealed class OwnerTests : StoresTest
     [Fact]
     public async Task A_row_without_a_domain_names_no_owner()
     {
-        await Host.TakeInAsync(Some.Row("resp_1") with { Domain = null });
+        await Host.IngestAsync(Some.Row("resp_1") with { Domain = null });
 
         Assert.Equal(OwnerOutcome.Unknown, (await Host.ResolveOneAsync("key-1", "resp_1")).Outcome);
     }
@@ -157,7 +157,7 @@ public sealed class OwnerTests : StoresTest
     [Fact]
     public async Task An_id_that_postgres_cannot_even_be_asked_for_is_unknown_and_spoils_no_other()
     {
-        await Host.TakeInAsync(Some.Row("resp_1"));
+        await Host.IngestAsync(Some.Row("resp_1"));
 
         var answers = await Host.ResolveAsync("key-1", null, "resp_\0", "resp_1");
 
@@ -167,7 +167,7 @@ public sealed class OwnerTests : StoresTest
     [Fact]
     public async Task While_redis_is_down_postgres_answers_and_a_miss_is_a_failed_lookup()
     {
-        await Host.TakeInAsync(Some.Row("resp_1"));
+        await Host.IngestAsync(Some.Row("resp_1"));
         Stores.Redis.Gate.Close();
 
         Assert.Equal("postgres", (await Host.ResolveOneAsync("key-1", "resp_1")).Source);
@@ -240,7 +240,7 @@ public sealed class OwnerTests : StoresTest
     {
         await Host.PublishAsync("resp_secret", Some.Owner(), scope: "thread-secret");
         await Host.PublishAsync("state-secret", Some.Owner(), kind: OwnedKinds.TurnState);
-        await Host.TakeInAsync(Some.Row("resp_restored"));
+        await Host.IngestAsync(Some.Row("resp_restored"));
         await Host.ResolveOneAsync("key-1", "resp_restored");
         await Host.RejectAsync("key-1", "resp_secret");
 

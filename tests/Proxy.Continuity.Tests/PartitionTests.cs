@@ -33,7 +33,7 @@ public sealed class PartitionTests : IAsyncLifetime
     [Fact]
     public async Task A_row_goes_into_the_partition_of_its_utc_day_or_into_the_default_one()
     {
-        await _host.TakeInAsync(
+        await _host.IngestAsync(
             Some.Row("a", at: new DateTimeOffset(2031, 3, 10, 0, 0, 0, TimeSpan.Zero)), Some.Row("b", at: new DateTimeOffset(2031, 3, 11, 1, 0, 0, TimeSpan.FromHours(2))),
             Some.Row("c", at: new DateTimeOffset(2031, 3, 11, 0, 0, 0, TimeSpan.Zero)), Some.Row("d", at: new DateTimeOffset(2031, 5, 1, 0, 0, 0, TimeSpan.Zero)));
 
@@ -44,7 +44,7 @@ public sealed class PartitionTests : IAsyncLifetime
     [Fact]
     public async Task A_day_whose_rows_are_in_the_default_partition_stays_there_and_stops_nothing()
     {
-        await _host.TakeInAsync(Some.Row("early", at: new DateTimeOffset(2031, 3, 18, 5, 0, 0, TimeSpan.Zero)));
+        await _host.IngestAsync(Some.Row("early", at: new DateTimeOffset(2031, 3, 18, 5, 0, 0, TimeSpan.Zero)));
         _time.SetUtcNow(new DateTimeOffset(2031, 3, 12, 12, 0, 0, TimeSpan.Zero));
 
         await UpkeepAsync();
@@ -52,13 +52,13 @@ public sealed class PartitionTests : IAsyncLifetime
         var partitions = await PartitionsAsync();
         Assert.DoesNotContain("request_logs_20310318", partitions);
         Assert.Contains("request_logs_20310319", partitions);
-        Assert.Equal(0, await _host.TakeInAsync(Some.Row("late", at: new DateTimeOffset(2031, 3, 18, 6, 0, 0, TimeSpan.Zero))));
+        Assert.Equal(0, await _host.IngestAsync(Some.Row("late", at: new DateTimeOffset(2031, 3, 18, 6, 0, 0, TimeSpan.Zero))));
     }
 
     [Fact]
     public async Task Upkeep_drops_what_is_past_its_retention_and_nothing_else()
     {
-        await _host.TakeInAsync(
+        await _host.IngestAsync(
             Some.Row("old", at: new DateTimeOffset(2031, 3, 9, 23, 59, 59, TimeSpan.Zero)), Some.Row("kept", at: new DateTimeOffset(2031, 3, 10, 0, 0, 0, TimeSpan.Zero)),
             Some.Row("old-default", at: new DateTimeOffset(2031, 3, 1, 0, 0, 0, TimeSpan.Zero)), Some.Row("kept-default", at: new DateTimeOffset(2031, 3, 30, 0, 0, 0, TimeSpan.Zero)));
         _time.SetUtcNow(new DateTimeOffset(2031, 4, 19, 0, 0, 1, TimeSpan.Zero));

@@ -11,9 +11,9 @@ public sealed class RequestLogTests : StoresTest
     public async Task Sending_rows_again_changes_nothing()
     {
         RequestLogRow[] rows = [Some.Row("resp_1"), Some.Row("resp_2")];
-        await Host.TakeInAsync(rows);
+        await Host.IngestAsync(rows);
 
-        Assert.Equal(0, await Host.TakeInAsync([rows[0] with { Status = TurnStatus.Failed }, rows[1], rows[1]]));
+        Assert.Equal(0, await Host.IngestAsync([rows[0] with { Status = TurnStatus.Failed }, rows[1], rows[1]]));
 
         Assert.Equal(2, await CountAsync());
         Assert.Equal(2, await CountAsync("WHERE status = 'success'"));
@@ -27,9 +27,9 @@ public sealed class RequestLogTests : StoresTest
     {
         var ran = Some.Row("resp_1");
         var sentOn = ran with { RequestId = null, AccountId = null, Domain = null, Status = TurnStatus.Refused, EdgeId = "edge-1" };
-        await Host.TakeInAsync(itsFirst ? ran : sentOn);
-        await Host.TakeInAsync(itsFirst ? sentOn : ran);
-        await Host.TakeInAsync(sentOn, ran with { Status = TurnStatus.Cut });
+        await Host.IngestAsync(itsFirst ? ran : sentOn);
+        await Host.IngestAsync(itsFirst ? sentOn : ran);
+        await Host.IngestAsync(sentOn, ran with { Status = TurnStatus.Cut });
         Assert.Equal(1, await CountAsync());
         Assert.Equal(1, await CountAsync("WHERE status = 'success' AND account_id = 'account-1' AND edge_id = 'edge-0' AND request_id = 'resp_1'"));
     }
@@ -43,7 +43,7 @@ public sealed class RequestLogTests : StoresTest
         {
             var shuffled = rows.ToArray();
             new Random(sender).Shuffle(shuffled);
-            Assert.Equal(0, await Host.TakeInAsync(shuffled));
+            Assert.Equal(0, await Host.IngestAsync(shuffled));
         }));
 
         Assert.Equal(200, await CountAsync());
@@ -54,7 +54,7 @@ public sealed class RequestLogTests : StoresTest
     {
         var rows = Enumerable.Range(0, ContinuityRoutes.MaxRows).Select(index => Some.Row($"resp_{index}")).ToArray();
 
-        Assert.Equal(0, await Host.TakeInAsync(rows));
+        Assert.Equal(0, await Host.IngestAsync(rows));
         Assert.Equal(ContinuityRoutes.MaxRows, await CountAsync());
         using var tooMany = await Host.PostRowsAsync([.. rows, Some.Row()]);
         Assert.Equal(HttpStatusCode.BadRequest, tooMany.StatusCode);
@@ -74,7 +74,7 @@ public sealed class RequestLogTests : StoresTest
             UsageEstimated = true,
             Stored = false,
         };
-        await Host.TakeInAsync(row);
+        await Host.IngestAsync(row);
 
         Assert.Equal(
             "2026-11-06 02:30:00|resp_1|response|key-1|thread-1|account-1|domain-1|http_stream|m|success|200|e|false|1|7|2|8|3|true|4.5|6.5|edge-0|t|owner=redis",
@@ -93,17 +93,17 @@ public sealed class RequestLogTests : StoresTest
 
     [Theory]
     [MemberData(nameof(Poison))]
-    public async Task A_poison_row_is_set_aside_and_its_neighbours_are_taken_in(string what, string sessionId)
+    public async Task A_poison_row_is_quarantined_and_its_neighbours_are_ingested(string what, string sessionId)
     {
         var rows = Enumerable.Range(0, 100).Select(index => Some.Row($"resp_{index}")).ToArray();
         rows[37] = rows[37] with { SessionId = sessionId };
 
-        Assert.Equal(1, await Host.TakeInAsync(rows));
-        Assert.Equal(1, await Host.TakeInAsync(rows));
+        Assert.Equal(1, await Host.IngestAsync(rows));
+        Assert.Equal(1, await Host.IngestAsync(rows));
 
         Assert.Equal(99, await CountAsync());
-        Assert.True(await Stores.Postgres.QueryAsync<long>("SELECT count(*) FROM request_logs_set_aside WHERE id = $1", rows[37].Id) == 1, what);
-        var kept = await Stores.Postgres.QueryAsync<byte[]>("SELECT row_json FROM request_logs_set_aside");
+        Assert.True(await Stores.Postgres.QueryAsync<long>("SELECT count(*) FROM request_logs_quarantine WHERE id = $1", rows[37].Id) == 1, what);
+        var kept = await Stores.Postgres.QueryAsync<byte[]>("SELECT row_json FROM request_logs_quarantine");
         Assert.Equal(rows[37], System.Text.Json.JsonSerializer.Deserialize(kept, ContinuityJson.Default.RequestLogRow));
     }
 
@@ -111,7 +111,7 @@ public sealed class RequestLogTests : StoresTest
     public async Task While_postgres_is_down_rows_are_refused_and_afterwards_taken_in_without_loss()
     {
         RequestLogRow[] rows = [Some.Row("resp_1"), Some.Row("resp_2")];
-        await Host.TakeInAsync(rows[0]);
+        await Host.IngestAsync(rows[0]);
         Stores.Postgres.Gate.Close();
 
         using var refused = await Host.PostRowsAsync(rows);

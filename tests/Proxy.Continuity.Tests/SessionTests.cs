@@ -218,7 +218,7 @@ public sealed class SessionTests : StoresTest
     [Fact]
     public async Task The_log_knows_the_session_when_Redis_has_lost_all()
     {
-        await Host.TakeInAsync(Some.Row(Response.Id) with { Stored = false, Session = Name });
+        await Host.IngestAsync(Some.Row(Response.Id) with { Stored = false, Session = Name });
         Assert.Equal((false, Name), (await Host.ResolveAsync(new("key-1", null, [Response]))).Owners.Select(answer => (answer.Owner!.Stored, answer.Owner.Session!)).Single());
     }
 

@@ -21,7 +21,7 @@ public sealed class TurnStateTests : StoresTest
     [Fact]
     public async Task A_turn_state_is_never_looked_up_in_postgres()
     {
-        await Host.TakeInAsync(Some.Row(State.Id));
+        await Host.IngestAsync(Some.Row(State.Id));
 
         Assert.Equal(OwnerOutcome.Unknown, Assert.Single((await Host.ResolveAsync(new("key-1", null, [State]))).Owners).Outcome);
         Stores.Postgres.Gate.Close();
@@ -32,7 +32,7 @@ public sealed class TurnStateTests : StoresTest
     public async Task While_redis_is_down_a_turn_state_is_unknown_and_what_is_asked_with_it_is_answered()
     {
         await Host.PublishAsync(State.Id, Some.Owner(), kind: State.Kind);
-        await Host.TakeInAsync(Some.Row(Response.Id));
+        await Host.IngestAsync(Some.Row(Response.Id));
         Stores.Redis.Gate.Close();
 
         Assert.Equal(OwnerOutcome.Unknown, Assert.Single((await Host.ResolveAsync(new("key-1", "thread-1", [State]))).Owners).Outcome);

@@ -51,7 +51,7 @@ public sealed class SlotsAheadTests
         Assert.Single(edge.Accounts.AskedForTurns);
     }
 
-    // A sign of life carries the id, and what a client was told must be what the log says.
+    // A keep-alive carries the id, and what a client was told must be what the log says.
     [Fact]
     public async Task A_turn_whose_id_was_told_before_keeps_it_and_asks_for_its_own()
     {

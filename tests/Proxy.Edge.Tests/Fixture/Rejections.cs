@@ -27,7 +27,7 @@ internal static class Rejections
     private const string CodeAsStatus =
         """{"type":"response.failed","response":{"error":{"type":"previous_response_not_found","message":"lost"},"status":"failed"}}""";
 
-    /// <summary>Every form of a not-found (SPEC 3.7, 10.0; FM 2C), by name.</summary>
+    /// <summary>Every form of a not-found, by name.</summary>
     public static readonly string[] NotFound =
         ["code", "invalid", "type", "message", "no id", "flat", "foreign id", "lines", "status_code", "failed", "failed invalid", "failed type", "failed message", "failed foreign", "failed anonymous"];
 

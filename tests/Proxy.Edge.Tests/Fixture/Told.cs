@@ -9,7 +9,7 @@ internal static class Told
     public const string OwnerAwayMessage = "Previous response owner account is unavailable; retry later.";
     public const string LookupFailedMessage = "Previous response owner lookup failed; retry later.";
 
-    /// <summary>SPEC 10.0 MASK: nothing of the not-found is left, the client will try again.</summary>
+    /// <summary>Masked: nothing of the not-found is left, the client will try again.</summary>
     public static void Masked(IReadOnlyList<JsonNode> events)
     {
         Assert.All(events, one => Assert.DoesNotContain("not_found", one.ToJsonString(), StringComparison.Ordinal));

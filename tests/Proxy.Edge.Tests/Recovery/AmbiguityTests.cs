@@ -5,10 +5,10 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Rules 1, 4 and 5 over WebSocket: a connection that ends after a turn was sent on it. SPEC 3.9.2; W3, W25.</summary>
+/// <summary>Rules 1, 4 and 5 over WebSocket: a connection that ends after a turn was sent on it.</summary>
 public sealed class AmbiguityTests
 {
-    // SPEC 10.2 ..._replays_precreated_request_after_upstream_close_race.
+    // The socket is closed as the turn is sent.
     [Theory]
     [InlineData("cut")]
     [InlineData("eof")]
@@ -50,7 +50,7 @@ public sealed class AmbiguityTests
         await edge.NothingIsLeftAsync(turns: 2);
     }
 
-    // W3: SPEC sends a follow-up again, which upstream may have run.
+    // Upstream may have run the follow-up.
     [Theory]
     [InlineData("cut", "anchor")]
     [InlineData("1011", "anchor")]
@@ -92,7 +92,7 @@ public sealed class AmbiguityTests
         await edge.NothingIsLeftAsync(turns: 2);
     }
 
-    // Rule 5: a verdict on the frame. SPEC tells 1009 as a plain close; here it is the size (design 8).
+    // Rule 5: a verdict on the frame. 1009 is the size.
     [Theory]
     [InlineData(1002, 502, "stream_incomplete")]
     [InlineData(1003, 502, "stream_incomplete")]
@@ -117,7 +117,7 @@ public sealed class AmbiguityTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
-    // W25: a socket with several turns on it tells nothing of what has run.
+    // A socket with several turns on it tells nothing of what has run.
     [Theory]
     [InlineData("created")]
     [InlineData("start")]
@@ -177,7 +177,7 @@ public sealed class AmbiguityTests
         await edge.NothingIsLeftAsync(turns: 2);
     }
 
-    // FM #1359: a prewarm makes nothing visible; Codex would wait 15 s for it.
+    // A prewarm makes nothing visible; Codex would wait 15 s for it.
     [Theory]
     [InlineData("start")]
     [InlineData("created")]

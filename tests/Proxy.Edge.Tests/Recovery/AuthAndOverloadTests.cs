@@ -3,10 +3,10 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Rule 6, credentials that upstream refuses and upstreams that are busy: FM #809, #925, #601, #1315, #1385, #1395.</summary>
+/// <summary>Rule 6, credentials that upstream refuses and upstreams that are busy.</summary>
 public sealed class AuthAndOverloadTests
 {
-    // FM #809: a refused credential comes as a terminal event too.
+    // A refused credential comes as a terminal event too.
     [Theory]
     [InlineData("error", "invalid_api_key")]
     [InlineData("error", "token_expired")]
@@ -210,7 +210,7 @@ public sealed class AuthAndOverloadTests
         {
             var anchor = await socket.AnchorAsync(store);
             var events = await socket.AskAsync(Asking.Frame("second", store: store, anchor: anchor));
-            // Upstream forgets a connection-local id with the turn that failed on it (WIRE 2.1): the second try would be a not-found for certain.
+            // Upstream forgets a connection-local id with the turn that failed on it: the second try would be a not-found for certain.
             if (store)
             {
                 Told.Completed(events);

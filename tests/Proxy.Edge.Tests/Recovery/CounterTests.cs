@@ -6,10 +6,10 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>What is counted, logged and told of a recovery: SPEC 7.1, 7.2, 10.11 #13; W14, W35.</summary>
+/// <summary>What is counted, logged and told of a recovery.</summary>
 public sealed class CounterTests
 {
-    // SPEC's names of the sources are of its stores; ours are redis, postgres and the edge's own memory.
+    // The sources are redis, postgres and the edge's own memory.
     [Fact]
     public async Task Owners_are_counted_by_where_they_were_found()
     {
@@ -31,7 +31,7 @@ public sealed class CounterTests
         Assert.Equal(1, edge.Counters.Of("continuity.fail_closed", ("surface", "http_stream"), ("reason", "owner_lookup_failed")));
     }
 
-    // W14: SPEC counts a mask that nobody saw, because a replay followed.
+    // A mask that nobody saw, because a replay followed, is none.
     [Theory]
     [InlineData("error")]
     [InlineData("failed")]
@@ -105,7 +105,7 @@ public sealed class CounterTests
             edge.Continuity.Rows.Select(row => row.Continuity).Order());
     }
 
-    // SPEC 7.2, W35: whoever reads the log can follow an id, not use it. Content and credentials are in no line.
+    // Whoever reads the log can follow an id, not use it. Content and credentials are in no line.
     [Fact]
     public async Task No_raw_id_is_logged()
     {

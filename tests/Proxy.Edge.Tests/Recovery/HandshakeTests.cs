@@ -4,10 +4,10 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Upgrades that upstream refuses to a turn: SPEC 10.2, 10.11 #6.</summary>
+/// <summary>Upgrades that upstream refuses to a turn.</summary>
 public sealed class HandshakeTests
 {
-    // SPEC 10.11 #6, 10.2 ..._owner_usage_limit_fails_closed: the same at the handshake.
+    // The same at the handshake.
     [Theory]
     [InlineData(false, "response.completed", null)]
     [InlineData(true, "error", "upstream_unavailable")]
@@ -57,7 +57,7 @@ public sealed class HandshakeTests
         await edge.NothingIsLeftAsync(turns: 2);
     }
 
-    // ..._transparent_replay_emits_no_accounts_when_reconnect_fails: one event, whatever the replay runs into.
+    // One event, whatever the replay runs into.
     [Fact]
     public async Task A_replay_that_cannot_connect_is_one_error_and_no_more()
     {

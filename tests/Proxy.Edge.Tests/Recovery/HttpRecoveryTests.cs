@@ -7,7 +7,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>The same rules over HTTP: SPEC 10.3, 10.11 #7 and #8; W27, W31.</summary>
+/// <summary>The same rules over HTTP.</summary>
 public sealed class HttpRecoveryTests
 {
     public static TheoryData<string, bool> NotFound => new()
@@ -17,7 +17,7 @@ public sealed class HttpRecoveryTests
     };
 
     // test_v1_responses_previous_response_not_found_without_http_bridge_returns_stream_incomplete; with a known owner or without one.
-    // W7: the second time the client is told the truth. Not repeated: HTTP has no socket whose memory could have been lost.
+    // The second time the client is told the truth. Not repeated: HTTP has no socket whose memory could have been lost.
     [Theory]
     [MemberData(nameof(NotFound))]
     public async Task A_lost_anchor_is_masked_once_and_then_told(string shape, bool stream)
@@ -49,7 +49,7 @@ public sealed class HttpRecoveryTests
         }
     }
 
-    // SPEC 4.4, later SSE events.
+    // It comes within the stream.
     [Theory]
     [InlineData("error")]
     [InlineData("failed")]
@@ -218,7 +218,7 @@ public sealed class HttpRecoveryTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
-    // Then clients are told not to. FM #1712: an end without an answer is no answer.
+    // Then clients are told not to. An end without an answer is no answer.
     [Theory]
     [InlineData("cut", "start", true, "", "Recovery:ReplayAfterClose=precreated")]
     [InlineData("cut", "start", false, "", "Recovery:ReplayAfterClose=precreated")]
@@ -285,7 +285,7 @@ public sealed class HttpRecoveryTests
         Assert.Empty(edge.Accounts.MovedWrongly);
     }
 
-    // W27: one refresh, whatever the surface; then as over a WebSocket.
+    // One refresh, whatever the surface; then as over a WebSocket.
     [Theory]
     [InlineData("renewed", 200)]
     [InlineData("other", 200)]
@@ -336,7 +336,7 @@ public sealed class HttpRecoveryTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
-    // SPEC 10.11 #8, ..._followup_without_http_bridge_recovers_owner_from_request_logs; W31: however soon the follow-up comes.
+    // However soon the follow-up comes.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -3,7 +3,7 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>FM #524, #727: signs of life are for responses that have not begun; the beats of one that has not are the clock for one that has.</summary>
+/// <summary>Keep-alives are for responses that have not begun; the beats of one that has not are the clock for one that has.</summary>
 public sealed class KeepAliveTests
 {
     private const string Beat = """{"type":"keepalive"}""";

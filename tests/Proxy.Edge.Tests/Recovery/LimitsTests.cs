@@ -6,7 +6,7 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Time limits, keep-alives and the status that is held back: FM 2E, 2G; design 8.</summary>
+/// <summary>Time limits, keep-alives and the status that is held back.</summary>
 public sealed class LimitsTests
 {
     private const string RateLimits = """{"type":"codex.rate_limits","rate_limits":{"primary":{"used_percent":1}}}""";
@@ -97,7 +97,7 @@ public sealed class LimitsTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
-    // FM #693: only the aged turn ends, not its younger or livelier siblings. Its output, when it comes at last, is nobody's (W9).
+    // Only the aged turn ends, not its younger or livelier siblings. Its output, when it comes at last, is nobody's.
     [Fact]
     public async Task Only_the_aged_turn_ends()
     {
@@ -186,7 +186,7 @@ public sealed class LimitsTests
         Assert.Equal((1, 0), (edge.Sim.Account("a").Turns, edge.Sim.Account("b").Turns));
     }
 
-    // FM #727, WIRE 0.3: only JSON keeps Codex alive; others know no such event.
+    // Only JSON keeps Codex alive; others know no such event.
     [Fact]
     public async Task A_silent_socket_turn_is_kept_alive_for_Codex_only_and_before_created_only()
     {
@@ -234,7 +234,7 @@ public sealed class LimitsTests
         await edge.NothingIsLeftAsync(turns: 1);
     }
 
-    // WIRE 0.3, 1.8: an error that comes within the interval keeps its status.
+    // An error that comes within the interval keeps its status.
     [Fact]
     public async Task The_status_waits_for_upstream_first()
     {
@@ -248,7 +248,7 @@ public sealed class LimitsTests
         await edge.NothingIsLeftAsync(turns: 1);
     }
 
-    // After the first keep-alive the status is gone: the same error ends the stream in the one way that Codex understands (WIRE 0.2).
+    // After the first keep-alive the status is gone: the same error ends the stream in the one way that Codex understands.
     [Fact]
     public async Task An_error_after_a_keep_alive_fails_the_stream()
     {
@@ -262,7 +262,7 @@ public sealed class LimitsTests
         await edge.NothingIsLeftAsync(turns: 1);
     }
 
-    // WIRE 0.2: clients read to the end of the body whatever stands in it.
+    // Clients read to the end of the body whatever stands in it.
     [Theory]
     [InlineData("created")]
     [InlineData("start")]
@@ -288,7 +288,7 @@ public sealed class LimitsTests
         await Assert.ThrowsAsync<OptionsValidationException>(() => RunningEdge.StartAsync(null, all));
     }
 
-    // FM #820: the whole turn has an end, also over a socket and however lively it is.
+    // The whole turn has an end, also over a socket and however lively it is.
     [Fact]
     public async Task A_lively_turn_ends_with_its_time()
     {

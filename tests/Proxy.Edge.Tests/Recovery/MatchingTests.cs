@@ -6,7 +6,7 @@ using Testing;
 namespace Proxy.Edge.Tests.Recovery;
 
 /// <summary>
-/// Rule 10, errors that name no turn: SPEC 3.8, 10.11 #3 and #4, W13. SPEC's pipelined requests of one socket are named lanes here: a lane
+/// Rule 10, errors that name no turn. Requests that are pipelined on one socket are on named lanes: a lane
 /// is the gate, and only an account with lanes has several turns on one upstream socket.
 /// </summary>
 public sealed class MatchingTests
@@ -35,7 +35,7 @@ public sealed class MatchingTests
         }
     }
 
-    // ..._matches_previous_response_error_to_anchor_with_two_followups, ..._with_overlapping_anchors
+    // The anchor tells which of two follow-ups is meant, also where anchors overlap.
     [Theory]
     [MemberData(nameof(Anchors))]
     public async Task Only_the_turn_whose_anchor_is_named_fails(int shape, string named, string other)
@@ -56,7 +56,7 @@ public sealed class MatchingTests
         await edge.NothingIsLeftAsync(turns: 4);
     }
 
-    // W13: a hint that matches nobody belongs to nobody, where a response has begun.
+    // A hint that matches nobody belongs to nobody, where a response has begun.
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -211,7 +211,7 @@ public sealed class MatchingTests
         Assert.Equal(2, edge.SocketsUsedAt("a"));
     }
 
-    // ..._masks_anonymous_previous_response_not_found_for_same_anchor_followups: nothing tells them apart, so both fail.
+    // Nothing tells them apart, so both fail.
     [Fact]
     public async Task Two_turns_on_one_lost_anchor_both_fail()
     {
@@ -231,7 +231,7 @@ public sealed class MatchingTests
         await edge.NothingIsLeftAsync(turns: 4);
     }
 
-    // ..._masks_anonymous_previous_response_not_found_with_inflight_request: the plain turn goes on. Here the follow-up may be sent once
+    // The plain turn goes on. Here the follow-up may be sent once
     // more, since upstream said in so many words that it has not run.
     [Theory]
     [InlineData("created")]
@@ -263,7 +263,7 @@ public sealed class MatchingTests
         Assert.Equal(5, edge.FramesAt("a").Count);
     }
 
-    // ..._does_not_match_foreign_completed_event_to_only_unresolved_request; SPEC forwards it, here nobody hears of it.
+    // Nobody hears of it, not even the only one that waits.
     [Theory]
     [InlineData("response.completed", "start")]
     [InlineData("response.completed", "created")]
@@ -286,7 +286,7 @@ public sealed class MatchingTests
         Assert.DoesNotContain(edge.Continuity.Published, published => published.Id.Id == "resp_foreign");
     }
 
-    // ..._matches_terminal_events_by_response_id: whichever ends first, each has its own row and usage.
+    // Whichever ends first, each has its own row and usage.
     [Fact]
     public async Task Turns_end_in_whatever_order_upstream_ends_them()
     {

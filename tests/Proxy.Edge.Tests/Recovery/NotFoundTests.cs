@@ -3,12 +3,12 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Rules 3, 7 and 8 over WebSocket: SPEC 10.1, 10.11 #1, #2 and #4; W7, W10, W12; FM 2C.</summary>
+/// <summary>Rules 3, 7 and 8 over WebSocket.</summary>
 public sealed class NotFoundTests
 {
     public static TheoryData<string> Shapes => [.. Rejections.NotFound];
 
-    // SPEC 10.11 #1, ..._masks_previous_response_not_found_and_recovers_on_retry, W12 (one classifier); FM #775, #810, #1818, #1841.
+    // In every shape that upstream gives it.
     [Theory]
     [MemberData(nameof(Shapes))]
     public async Task A_stored_anchor_is_tried_once_more_on_a_fresh_socket_of_its_owner(string shape)
@@ -33,7 +33,7 @@ public sealed class NotFoundTests
         Assert.Single(edge.Continuity.Rows, row => row.Continuity?.Contains("replays=1; reason=previous_response_not_found", StringComparison.Ordinal) == true);
     }
 
-    // SPEC masks for ever (W7); here Codex is told at once, others the second time, whether the owner is known or not.
+    // Codex is told at once, others the second time, whether the owner is known or not.
     [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]
@@ -124,7 +124,7 @@ public sealed class NotFoundTests
         await edge.NothingIsLeftAsync(turns: codex ? 3 : 4);
     }
 
-    // SPEC 10.11 #2, W10: whatever id it carries, once the response has begun the turn fails with its own id and is never replayed.
+    // Whatever id it carries, once the response has begun the turn fails with its own id and is never replayed.
     [Theory]
     [MemberData(nameof(Shapes))]
     public async Task After_created_the_turn_fails_under_its_own_id(string shape)
@@ -189,7 +189,7 @@ public sealed class NotFoundTests
         await edge.NothingIsLeftAsync(turns: 3);
     }
 
-    // W7: each key and anchor has its own memory.
+    // Each key and anchor has its own memory.
     [Fact]
     public async Task The_first_not_found_of_one_anchor_is_not_the_second_of_another()
     {
@@ -217,7 +217,7 @@ public sealed class NotFoundTests
         await edge.NothingIsLeftAsync(turns: 2);
     }
 
-    // W7: while the service is away this edge remembers for itself.
+    // While the service is away this edge remembers for itself.
     [Fact]
     public async Task Without_the_memory_of_all_edges_an_edge_has_its_own()
     {
@@ -232,7 +232,7 @@ public sealed class NotFoundTests
         await edge.NothingIsLeftAsync(turns: 3);
     }
 
-    // SPEC 10.1 ..._leaves_unrelated_..., 10.11 #4; FM #802: byte for byte, on every key kind.
+    // Byte for byte, on every key kind.
     [Theory]
     [InlineData(false, "previous_response_not_found", "previous_response_id", "Previous response not found.")]
     [InlineData(true, "invalid_request_error", "previous_response_id", "Invalid request payload")]
@@ -265,7 +265,7 @@ public sealed class NotFoundTests
         Assert.Empty(edge.Continuity.Rejected);
     }
 
-    // SPEC 10.11 #6, ..._connect_failure_masks_previous_response_not_found: the handshake of a follow-up.
+    // The handshake of a follow-up.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

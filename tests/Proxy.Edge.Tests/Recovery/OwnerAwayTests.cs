@@ -4,10 +4,10 @@ using Proxy.Edge.Tests.Fixture;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Rule 9: owners that are away, gone, or cannot be looked up. SPEC 3.5.2, 4.3, 6.4, 10.11 #6 and #7; W5, W8, W15.</summary>
+/// <summary>Rule 9: owners that are away, gone, or cannot be looked up.</summary>
 public sealed class OwnerAwayTests
 {
-    /// <summary>Seconds until the owner is back, demand, status, code. SPEC is always 502.</summary>
+    /// <summary>Seconds until the owner is back, demand, status, code.</summary>
     public static TheoryData<int?, string, int, string?> Away => new()
     {
         { 30, "anchor", 502, "upstream_unavailable" },
@@ -52,7 +52,7 @@ public sealed class OwnerAwayTests
         await edge.NothingIsLeftAsync(turns: 2, "a", "b");
     }
 
-    // W5: the demand counts, not the socket that happens to be open.
+    // The demand counts, not the socket that happens to be open.
     [Fact]
     public async Task A_follow_up_goes_to_its_owner_whatever_socket_is_open()
     {
@@ -78,7 +78,7 @@ public sealed class OwnerAwayTests
         Assert.Empty(edge.Counters.All("continuity.replay"));
     }
 
-    // ..._owner_lookup_failure_returns_upstream_unavailable; W8: no ghost is left behind. SPEC says response.failed, design 8 an error frame.
+    // No turn is left behind that has no end.
     [Theory]
     [InlineData("anchor")]
     [InlineData("conversation")]
@@ -115,7 +115,7 @@ public sealed class OwnerAwayTests
         Assert.Equal((1, 2), (edge.FramesAt("a").Count, edge.FramesAt("b").Count));
     }
 
-    // A turn without demands only prefers: an account that is away costs it nothing (W32).
+    // A turn without demands only prefers: an account that is away costs it nothing.
     [Fact]
     public async Task A_preference_is_no_demand()
     {

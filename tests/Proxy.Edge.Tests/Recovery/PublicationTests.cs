@@ -3,7 +3,7 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>W31: who has the end of an answer can send its follow-up to any edge, however the answer has ended.</summary>
+/// <summary>Who has the end of an answer can send its follow-up to any edge, however the answer has ended.</summary>
 public sealed class PublicationTests
 {
     [Theory]

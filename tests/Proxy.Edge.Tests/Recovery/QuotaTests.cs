@@ -4,7 +4,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Rule 6, exhausted accounts over WebSocket: SPEC 10.2, 10.11 #5; W1, W4.</summary>
+/// <summary>Rule 6, exhausted accounts over WebSocket.</summary>
 public sealed class QuotaTests
 {
     public static TheoryData<string, string> Codes
@@ -21,7 +21,7 @@ public sealed class QuotaTests
         }
     }
 
-    // ..._transparently_retries_precreated_usage_limit_failure / _error_event; W4: the failed account is excluded, not only marked.
+    // The failed account is excluded, not only marked.
     [Theory]
     [MemberData(nameof(Codes))]
     public async Task A_turn_goes_once_to_another_account(string code, string shape)
@@ -55,7 +55,7 @@ public sealed class QuotaTests
         Assert.Equal("acc-b", edge.Continuity.OwnerOf(row.RequestId!)!.AccountId);
     }
 
-    // FM #690, #1052, #1374: hints in all their units; what cannot be is not believed.
+    // Hints in all their units; what cannot be is not believed.
     [Theory]
     [InlineData("""{"resets_in_seconds":1800}""", null, "", 1800)]
     [InlineData("""{"resets_at":SOON}""", null, "", 3600)]
@@ -109,7 +109,7 @@ public sealed class QuotaTests
         Assert.Single(edge.Continuity.Rows, row => row is { Status: "failed", ErrorCode: "usage_limit_reached" });
     }
 
-    // Design 7; FM #1541: an exhausted pool looks like one exhausted account.
+    // An exhausted pool looks like one exhausted account.
     [Fact]
     public async Task Where_the_others_cool_down_the_first_that_comes_back_is_told()
     {
@@ -156,7 +156,7 @@ public sealed class QuotaTests
         await edge.NothingIsLeftAsync(turns: 2, "a", "b", "c");
     }
 
-    // SPEC fails closed at once (3.10); here the owner's domain comes first.
+    // The owner's domain comes first.
     [Theory]
     [InlineData("error", "anchor")]
     [InlineData("failed", "anchor")]
@@ -186,7 +186,7 @@ public sealed class QuotaTests
         await edge.NothingIsLeftAsync(turns: 2, "a", "b", "other");
     }
 
-    // SPEC 10.2 ..._previous_response_usage_limit_returns_upstream_unavailable; rule 9 adds what a client can do when it takes long.
+    // Rule 9 adds what a client can do when it takes long.
     [Theory]
     [InlineData("anchor", "20", 502, "upstream_unavailable")]
     [InlineData("anchor", "3600", 400, "previous_response_not_found")]
@@ -267,7 +267,7 @@ public sealed class QuotaTests
         await edge.NothingIsLeftAsync(turns: 2, "a", "b");
     }
 
-    // SPEC replays only a sole turn; here the others stay where they are.
+    // The others stay where they are.
     [Theory]
     [InlineData("created", "error")]
     [InlineData("created", "failed")]
@@ -296,7 +296,7 @@ public sealed class QuotaTests
         await edge.NothingIsLeftAsync(turns: 4, "a", "b");
     }
 
-    // W1: the second of two pipelined turns held up the replay of the first, for ever.
+    // The second of two pipelined turns held up the replay of the first, for ever.
     [Theory]
     [InlineData("error")]
     [InlineData("failed")]

@@ -4,12 +4,12 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>Which conversation a turn belongs to, and whose: SPEC 6.2, 6.5, 10.4, 10.11 #12; W16, W26, W32.</summary>
+/// <summary>Which conversation a turn belongs to, and whose.</summary>
 public sealed class ScopeTests
 {
     private static readonly string[] ByStrength = ["x-codex-turn-state", "thread-id", "session-id", "session_id", "x-codex-session-id", "x-codex-conversation-id"];
 
-    /// <summary>Every header beside all weaker ones. SPEC 6.2 with today's names: thread-id and session-id are new since.</summary>
+    /// <summary>Every header beside all weaker ones.</summary>
     public static TheoryData<int> Strengths => [.. Enumerable.Range(0, ByStrength.Length + 1)];
 
     // test_owner_lookup_session_id_from_headers_prefers_turn_state_then_session_aliases
@@ -48,7 +48,7 @@ public sealed class ScopeTests
         Assert.Equal(expected, (await edge.RowAsync()).SessionId);
     }
 
-    // ..._does_not_infer_previous_response_id_from_session_scope, for both surfaces: an anchor is what the client names and nothing else.
+    // For both surfaces: an anchor is what the client names and nothing else.
     [Fact]
     public async Task No_anchor_is_ever_inferred()
     {
@@ -66,7 +66,7 @@ public sealed class ScopeTests
         await edge.NothingIsLeftAsync(turns: 3);
     }
 
-    // ..._uses_turn_state_as_owner_lookup_session_scope and its siblings: the lookup is told the session.
+    // The lookup is told the session.
     [Theory]
     [InlineData("x-codex-turn-state")]
     [InlineData("session_id")]
@@ -85,7 +85,7 @@ public sealed class ScopeTests
         Assert.Contains(edge.Continuity.Resolved, request => request.Ids.Any(id => id.Id == "resp_2"));
     }
 
-    // SPEC 10.11 #12: two keys with one session name share nothing.
+    // Two keys with one session name share nothing.
     [Fact]
     public async Task Another_keys_ids_do_not_exist_and_its_scope_is_not_ours()
     {
@@ -132,7 +132,7 @@ public sealed class ScopeTests
         await edge.NothingIsLeftAsync(turns: 4, "a", "b");
     }
 
-    // W32, FM #1765: what one turn demands says nothing of where the conversation lives.
+    // What one turn demands says nothing of where the conversation lives.
     [Fact]
     public async Task A_pinned_turn_leaves_the_accounts_choice_for_other_scopes_alone()
     {

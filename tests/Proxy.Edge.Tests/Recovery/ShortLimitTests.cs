@@ -61,7 +61,7 @@ public sealed class ShortLimitTests
         await edge.QuietAsync(turns: 1);
     }
 
-    // Whoever comes while the account cools down is held, and given signs of life, instead of being told that all is over.
+    // Whoever comes while the account cools down is held, and given keep-alives, instead of being told that all is over.
     [Theory]
     [InlineData(false, "http")]
     [InlineData(true, "http")]

@@ -5,7 +5,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>WIRE 2.1: one frame may yield two responses; the successor of a steered response belongs to its lane.</summary>
+/// <summary>One frame may yield two responses; the successor of a steered response belongs to its lane.</summary>
 public sealed class SteeringTests
 {
     [Theory]

@@ -3,7 +3,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>W6: what upstream of one domain gave a client to send along goes to no account of another.</summary>
+/// <summary>What upstream of one domain gave a client to send along goes to no account of another.</summary>
 public sealed class TurnStateTests
 {
     private const string Header = "x-codex-turn-state";
@@ -52,7 +52,7 @@ public sealed class TurnStateTests
         await edge.NothingIsLeftAsync(turns: 2);
     }
 
-    // WIRE 1.6: on a socket it comes as an event and goes back in the frame's client_metadata.
+    // On a socket it comes as an event and goes back in the frame's client_metadata.
     [Theory]
     [InlineData("{\"STATE\":\"state-of-a\",\"session_id\":\"s\"}", "{\"session_id\":\"s\"}")]
     [InlineData("{\"session_id\":\"s\",\"STATE\":\"state-of-a\"}", "{\"session_id\":\"s\"}")]
@@ -95,7 +95,7 @@ public sealed class TurnStateTests
         await edge.NothingIsLeftAsync(turns: 2, "a", "b");
     }
 
-    // The replay of SPEC's W6: the frame that goes to the other account is the same but for the state of the first.
+    // The frame that goes to the other account is the same but for the state of the first.
     [Fact]
     public async Task A_replay_does_not_carry_it_along()
     {

@@ -4,7 +4,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Recovery;
 
-/// <summary>W1, W8, W9: what goes wrong with one turn of a socket is nothing to the others, at the same time or later.</summary>
+/// <summary>What goes wrong with one turn of a socket is nothing to the others, at the same time or later.</summary>
 public sealed class UndisturbedTests
 {
     [Theory]

@@ -3,7 +3,7 @@ using Proxy.Edge.Routing;
 
 namespace Proxy.Edge.Tests.Routing;
 
-/// <summary>W19: what is remembered of a socket has an end, however many responses come over it.</summary>
+/// <summary>What is remembered of a socket has an end, however many responses come over it.</summary>
 public sealed class LocalIdsTests
 {
     private const int Capacity = 1000;

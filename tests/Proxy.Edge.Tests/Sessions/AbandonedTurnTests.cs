@@ -4,7 +4,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Clients that leave: rule 11, W9. What upstream still says to their turns reaches nobody.</summary>
+/// <summary>Clients that leave: rule 11. What upstream still says to their turns reaches nobody.</summary>
 public sealed class AbandonedTurnTests
 {
     [Theory]

@@ -145,7 +145,7 @@ public sealed class CarriedTurnsTests
         Assert.Equal((anchor, "acc-a", false), edge.Continuity.Sessions.Written.Where(write => write.ResponseId is not null).Select(write => (write.ResponseId, write.AccountId, write.Stored)).Last());
     }
 
-    // W17: an owner is told when a response is created, and its session's latest when it has ended well; however many events there are, and of no other response.
+    // An owner is told when a response is created, and its session's latest when it has ended well; however many events there are, and of no other response.
     [Fact]
     public async Task Each_response_is_published_once_and_becomes_the_latest_only_when_it_has_ended_well()
     {

@@ -5,7 +5,7 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Upstream sockets that end while a turn is on them, or never open: SPEC 5.9.3; rules 4 and 5; W25.</summary>
+/// <summary>Upstream sockets that end while a turn is on them, or never open; rules 4 and 5.</summary>
 public sealed class CloseTests
 {
     [Theory]
@@ -126,7 +126,7 @@ public sealed class CloseTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
-    // W25: the sockets of a session end each for itself.
+    // The sockets of a session end each for itself.
     [Fact]
     public async Task A_socket_that_ends_takes_only_its_own_turn_along()
     {
@@ -169,7 +169,7 @@ public sealed class CloseTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
-    // ..._fails_closed_when_previous_response_owner_is_unavailable: upstream never opened on another.
+    // Upstream never opened on another.
     [Fact]
     public async Task An_owner_that_cannot_be_reached_is_not_left()
     {

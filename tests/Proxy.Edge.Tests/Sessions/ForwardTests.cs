@@ -4,7 +4,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Turns that reach an edge while another one holds their session: SPEC 5.6, 10.7; W33.</summary>
+/// <summary>Turns that reach an edge while another one holds their session.</summary>
 public sealed class ForwardTests
 {
     // However busy the machine is: an edge that is there answers.

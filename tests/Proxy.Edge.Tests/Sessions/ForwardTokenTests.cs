@@ -4,7 +4,7 @@ using Proxy.Edge.Tests.Fixture;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>What one edge takes from another, and what it does not: W33. Nothing that is refused reaches upstream.</summary>
+/// <summary>What one edge takes from another, and what it does not. Nothing that is refused reaches upstream.</summary>
 public sealed class ForwardTokenTests
 {
     private const string Token = "x-continuity-forward";

@@ -39,7 +39,7 @@ public sealed class FrameTests
         await edge.QuietAsync(turns: 1);
     }
 
-    // W16: the record knows the latest response of the conversation; no turn is made its follow-up.
+    // The record knows the latest response of the conversation; no turn is made its follow-up.
     [Fact]
     public async Task A_turn_without_an_anchor_gets_none()
     {

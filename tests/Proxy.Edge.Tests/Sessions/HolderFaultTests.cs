@@ -7,7 +7,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Turns whose session another edge holds, or held: it is gone, silent, or lost to the store. SPEC 5.6, 10.7.</summary>
+/// <summary>Turns whose session another edge holds, or held: it is gone, silent, or lost to the store.</summary>
 public sealed class HolderFaultTests
 {
     // However busy the machine is: an edge that is there answers.

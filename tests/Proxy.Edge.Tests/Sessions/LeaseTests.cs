@@ -5,7 +5,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Claims that are lost, and a store that cannot be asked: W18, W28; SPEC 10.7.</summary>
+/// <summary>Claims that are lost, and a store that cannot be asked.</summary>
 public sealed class LeaseTests
 {
     private const string Elsewhere = "http://127.0.0.1:1";

@@ -3,12 +3,11 @@ using Simulator.Scripts;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Lost anchors of turns that a session carries: SPEC 5.8, 5.9, 10.6; W7, W10.</summary>
+/// <summary>Lost anchors of turns that a session carries.</summary>
 public sealed class NotFoundTests
 {
     public static TheoryData<string> Shapes => [.. Rejections.NotFound];
 
-    // ..._rebinds_after_upstream_previous_response_not_found and ..._invalid_request_previous_response_not_found_param.
     [Theory]
     [MemberData(nameof(Shapes))]
     public async Task A_stored_anchor_is_tried_once_more_on_a_fresh_socket_of_its_owner(string shape)
@@ -88,7 +87,7 @@ public sealed class NotFoundTests
         await edge.QuietAsync(turns: 3);
     }
 
-    // W10: in whatever shape it comes, nothing of it leaks once the response has begun. Of an anchor that lived on the socket the client learns that it
+    // In whatever shape it comes, nothing of it leaks once the response has begun. Of an anchor that lived on the socket the client learns that it
     // is dead; of any other it is asked to try again.
     [Theory]
     [MemberData(nameof(Shapes))]

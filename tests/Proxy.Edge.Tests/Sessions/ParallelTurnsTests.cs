@@ -75,7 +75,7 @@ public sealed class ParallelTurnsTests
         await edge.QuietAsync(turns: 6 + (3 * Bridged.Pauses));
     }
 
-    // W30: a prewarm, which generates nothing, counts as any turn.
+    // A prewarm, which generates nothing, counts as any turn.
     [Theory]
     [InlineData("")]
     [InlineData(",\"generate\":false")]
@@ -180,7 +180,6 @@ public sealed class ParallelTurnsTests
         Assert.Empty(edge.Accounts.Marks);
     }
 
-    // W20-W22.
     [Fact]
     public async Task The_first_turns_of_a_conversation_make_one_claim_together()
     {

@@ -4,7 +4,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Quota, credentials, overload and what is the client's to read: SPEC 5.8, 5.9.4; W4, W11, W29, W34.</summary>
+/// <summary>Quota, credentials, overload and what is the client's to read.</summary>
 public sealed class RejectionTests
 {
     public static TheoryData<string, string, bool> Quotas
@@ -33,7 +33,7 @@ public sealed class RejectionTests
         await edge.QuietAsync(turns: 2);
     }
 
-    // W29; W34: the slot moves with the turn, and is never given back in between.
+    // The slot moves with the turn, and is never given back in between.
     [Theory]
     [MemberData(nameof(Quotas))]
     public async Task An_exhausted_account_is_left_for_another(string code, string shape, bool stream)
@@ -77,7 +77,7 @@ public sealed class RejectionTests
         await edge.QuietAsync(turns: 2);
     }
 
-    // W11: an anchor has one account. Local or stored, it goes to no other.
+    // An anchor has one account. Local or stored, it goes to no other.
     [Theory]
     [InlineData(true, 20, 502, "upstream_unavailable")]
     [InlineData(true, 3600, 400, "previous_response_not_found")]
@@ -188,7 +188,7 @@ public sealed class RejectionTests
         await edge.QuietAsync(turns: 2);
     }
 
-    // SPEC starts a new session, without the anchor: FM #802. Here it is the client's to read, and nothing else happens.
+    // It is the client's to read, and nothing else happens.
     [Theory]
     [InlineData("error", false, true)]
     [InlineData("error", true, true)]

@@ -3,7 +3,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Whose turns share a session: SPEC 10.5, 10.11 #12; W16, W23, W26.</summary>
+/// <summary>Whose turns share a session.</summary>
 public sealed class ScopeTests
 {
     private const string Header = "x-codex-turn-state";
@@ -75,7 +75,7 @@ public sealed class ScopeTests
         Assert.Equal([FakeSessions.NameOf($"{kind}:s"), FakeSessions.NameOf($"{kind}:s")], rows.Skip(1).Select(row => row.Session));
     }
 
-    // SPEC 10.5 ..._replayed_turn_state_alias_preserves_owner_without_rekeying_session.
+    // The session keeps its name.
     [Theory]
     [InlineData("header", "header")]
     [InlineData("header", "body")]
@@ -159,7 +159,7 @@ public sealed class ScopeTests
         Assert.Single(edge.Continuity.Sessions.Claimed);
     }
 
-    // W23: the session that a cache key has made is not taken over by a stronger name, and neither ends for the other.
+    // The session that a cache key has made is not taken over by a stronger name, and neither ends for the other.
     [Fact]
     public async Task A_cache_key_is_never_promoted()
     {

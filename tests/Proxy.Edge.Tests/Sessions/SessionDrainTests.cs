@@ -7,7 +7,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>An edge with sessions that is to stop: SPEC 5.12, 10.8; W22.</summary>
+/// <summary>An edge with sessions that is to stop.</summary>
 public sealed class SessionDrainTests
 {
     [Theory]
@@ -162,7 +162,7 @@ public sealed class SessionDrainTests
         Assert.Equal(Bridged.Session, (await edge.QuietAsync(turns: 4)).Last(row => row.EdgeId == edge.Id).Session);
     }
 
-    // W22: who is still opening a session when the stop comes opens none.
+    // Who is still opening a session when the stop comes opens none.
     [Fact]
     public async Task A_claim_that_comes_too_late_is_given_up()
     {

@@ -4,7 +4,7 @@ using Testing;
 
 namespace Proxy.Edge.Tests.Sessions;
 
-/// <summary>Errors and ends that name no turn, or another one: SPEC 5.8, 10.6; W13. One turn at a time runs on a socket.</summary>
+/// <summary>Errors and ends that name no turn, or another one. One turn at a time runs on a socket.</summary>
 public sealed class StrayErrorTests
 {
     private const string Lost = """{"type":"error","status":400,"error":{"type":"invalid_request_error","code":"previous_response_not_found","message":"Cannot continue conversation because upstream lost ANCHOR.","param":"previous_response_id"}}""";
@@ -13,7 +13,7 @@ public sealed class StrayErrorTests
 
     private const string Foreign = """{"type":"TYPE","response":{"id":"resp_foreign","status":"completed","usage":{"input_tokens":999,"output_tokens":999,"total_tokens":1998}}}""";
 
-    // ..._keeps_session_alive_after_foreign_previous_response_not_found: the turn on the socket is somebody else's.
+    // The turn on the socket is somebody else's.
     [Theory]
     [InlineData(Lost, true)]
     [InlineData(LostFailed, true)]
@@ -31,7 +31,7 @@ public sealed class StrayErrorTests
         await GoesOnAsync(edge, sockets: 1, turns: followUp ? 3 : 2);
     }
 
-    // SPEC 10.11 #4: a turn that named no anchor and is told so all the same; it is alone on its socket.
+    // A turn that named no anchor and is told so all the same; it is alone on its socket.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -46,7 +46,6 @@ public sealed class StrayErrorTests
         await GoesOnAsync(edge, sockets: null, turns: 2);
     }
 
-    // ..._stream_keeps_session_alive_after_anonymous_prev_nf_created_followup.
     [Theory]
     [InlineData(Anonymous, true, true)]
     [InlineData(Anonymous, false, true)]
@@ -78,7 +77,6 @@ public sealed class StrayErrorTests
         await GoesOnAsync(edge, sockets: null, turns: 3);
     }
 
-    // ..._does_not_match_foreign_completed_event_to_only_unresolved_request.
     [Theory]
     [InlineData("response.completed", "start")]
     [InlineData("response.completed", "created")]

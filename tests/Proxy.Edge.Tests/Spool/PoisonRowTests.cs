@@ -14,7 +14,7 @@ public sealed class PoisonRowTests
     [InlineData(400, true)]
     [InlineData(413, true)]
     [InlineData(400, false)]
-    public async Task A_row_that_a_service_refuses_is_set_aside_and_the_others_are_taken(int status, bool isContinuity)
+    public async Task A_row_that_a_service_refuses_is_quarantined_and_the_others_are_taken(int status, bool isContinuity)
     {
         await using var shipping = await ShippingSpool.StartAsync();
         var rows = Enumerable.Range(0, 40).Select(_ => ShippingSpool.Row("success")).ToList();
@@ -34,7 +34,7 @@ public sealed class PoisonRowTests
         var others = rows.Select(row => row.Id).Where(id => id != poison.Id).Order();
         await Eventually.TrueAsync(() => shipping.Continuity.Rows.Count == (isContinuity ? 39 : 40) && shipping.Accounts.Settled.Count == (isContinuity ? 40 : 39));
         Assert.Equal(others, (isContinuity ? shipping.Continuity.Rows.Select(row => row.Id) : shipping.Accounts.Settled.Select(turn => turn.TurnId)).Order());
-        var kept = SpoolRecord.Parse(Encoding.UTF8.GetBytes(Assert.Single(await File.ReadAllLinesAsync(Path.Combine(shipping.Directory, "set-aside.jsonl")))));
+        var kept = SpoolRecord.Parse(Encoding.UTF8.GetBytes(Assert.Single(await File.ReadAllLinesAsync(Path.Combine(shipping.Directory, "quarantine.jsonl")))));
         Assert.Equal(poison, kept!.Ended);
         await Eventually.TrueAsync(() => shipping.Files.Count == 1);
     }

@@ -55,7 +55,7 @@ internal sealed class ShippingSpool : IAsyncDisposable
         _clients.Add(metrics);
         _shipper = new SpoolShipper(
             Spool, Leases, new ContinuityClient(ClientOf(Continuity, onTheWay)), new AccountsClient(ClientOf(Accounts)),
-            new SetAsideRows(OptionsOf(Directory), new SpoolMetrics(metrics.GetRequiredService<IMeterFactory>(), Spool), NullLogger<SetAsideRows>.Instance),
+            new QuarantinedRows(OptionsOf(Directory), new SpoolMetrics(metrics.GetRequiredService<IMeterFactory>(), Spool), NullLogger<QuarantinedRows>.Instance),
             TimeProvider.System, NullLogger<SpoolShipper>.Instance);
         await _shipper.StartAsync(CancellationToken.None);
     }

@@ -9,7 +9,7 @@ internal static class Demands
 {
     private static readonly string[] Telling = ["\"file_id\"", "\"encrypted_content\"", "\"item_reference\"", "\"vector_store_ids\"", "\"container\"", "\"skill_id\""];
 
-    /// <param name="knowsLocally">Whether a WebSocket holds the anchor although it is not stored (WIRE 2.1).</param>
+    /// <param name="knowsLocally">Whether a WebSocket holds the anchor although it is not stored.</param>
     public static ApiError? Check(TurnRequest request, Organisation organisation, Func<string, bool> knowsLocally)
     {
         if (request.PreviousResponseId is { } anchor && !organisation.Responses.TryGet(anchor, out _) && !knowsLocally(anchor))

@@ -54,7 +54,7 @@ internal sealed class Intake(RequestDelegate next, Simulation simulation)
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
         {
-            // Before the end, that is: Codex may leave as soon as it has the terminal event (WIRE 1.8).
+            // Before the end, that is: Codex may leave as soon as it has the terminal event.
             exchange.ClientAborted = caller is not { WasCut: true };
         }
         finally

@@ -3,7 +3,7 @@ using Simulator.Responses;
 
 namespace Simulator.Endpoints;
 
-/// <summary><c>/models</c>, with the keys of the public API and of Codex, which cannot read the public form alone (WIRE 1.12).</summary>
+/// <summary><c>/models</c>, with the keys of the public API and of Codex, which cannot read the public form alone.</summary>
 internal static class ModelEndpoints
 {
     private const string ETag = "W/\"models-1\"";

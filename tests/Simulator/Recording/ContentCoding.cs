@@ -3,7 +3,7 @@ using ZstdSharp;
 
 namespace Simulator.Recording;
 
-/// <summary>Undoes the content codings of a request body; Codex sends zstd (WIRE 1.3).</summary>
+/// <summary>Undoes the content codings of a request body; Codex sends zstd.</summary>
 internal static class ContentCoding
 {
     /// <returns>The plain body; null for a coding that is not known or a body that is not in it.</returns>

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Simulator.Responses;
 
-/// <summary>An error of the API: a status and the four members of the error object, all always present (WIRE 2.4).</summary>
+/// <summary>An error of the API: a status and the four members of the error object, all always present.</summary>
 internal sealed record ApiError(int Status, string? Code, string Message, string? Param = null, string Type = "invalid_request_error")
 {
     public static ApiError PreviousResponseNotFound(string id) =>
@@ -40,7 +40,7 @@ internal sealed record ApiError(int Status, string? Code, string Message, string
         json.WriteEndObject();
     });
 
-    /// <summary>The error frame of a WebSocket, always with a status (WIRE 2.1).</summary>
+    /// <summary>The error frame of a WebSocket, always with a status.</summary>
     public byte[] Frame(string? streamId) => JsonBytes.Write((Error: this, streamId), static (json, state) =>
     {
         json.WriteStartObject();

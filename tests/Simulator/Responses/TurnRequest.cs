@@ -41,7 +41,7 @@ internal sealed class TurnRequest
         Root.TryGetProperty("include", out var include) && include.ValueKind == JsonValueKind.Array
         && include.EnumerateArray().Any(item => item.ValueEquals("reasoning.encrypted_content"u8));
 
-    /// <summary>Codex's remote compaction (WIRE 1.11).</summary>
+    /// <summary>Codex's remote compaction.</summary>
     public bool Compacts => Input is [.., var last] && Text(last, "type") == "compaction_trigger";
 
     /// <summary>The last text of a user.</summary>
@@ -82,7 +82,7 @@ internal sealed class TurnRequest
             : (request, null);
     }
 
-    /// <summary>The request of the response that follows a steered one: same settings, new input (WIRE 2.1).</summary>
+    /// <summary>The request of the response that follows a steered one: same settings, new input.</summary>
     public TurnRequest Steered(string previousResponseId, JsonElement steer) =>
         new(Root, Body, ReadInput(steer)) { PreviousResponseId = previousResponseId };
 

@@ -40,7 +40,7 @@ public sealed record Answer
     /// <summary>Headers of the HTTP response or of the 101.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Codex turn state: the header on HTTP, a <c>response.metadata</c> event on a WebSocket (WIRE 1.6).</summary>
+    /// <summary>Codex turn state: the header on HTTP, a <c>response.metadata</c> event on a WebSocket.</summary>
     public string? TurnState { get; init; }
 
     /// <summary>Used per cent of the primary Codex window: headers on HTTP, a <c>codex.rate_limits</c> event on a WebSocket.</summary>

@@ -51,7 +51,7 @@ public sealed record StatusStep(int Status) : Step
 /// </summary>
 public sealed record ErrorStep : Step
 {
-    /// <summary>The numeric status; null leaves it out (Codex then ignores the frame, WIRE 0.1).</summary>
+    /// <summary>The numeric status; null leaves it out (Codex then ignores the frame).</summary>
     public int? Status { get; init; }
 
     /// <summary>Error code; null leaves it out.</summary>
@@ -131,7 +131,7 @@ public sealed record RawStep(string Text) : Step
     public bool Binary { get; init; }
 }
 
-/// <summary>An SSE comment line, or a WebSocket ping. Neither resets Codex's idle timer (WIRE 0.3).</summary>
+/// <summary>An SSE comment line, or a WebSocket ping. Neither resets Codex's idle timer.</summary>
 public sealed record PingStep : Step;
 
 /// <summary>Silence, for a time or until released. At <c>start</c> it is a hang; on an upgrade the handshake hangs.</summary>

@@ -11,7 +11,7 @@ using Simulator.Turns;
 namespace Simulator.Sockets;
 
 /// <summary>
-/// The lanes of a WebSocket (WIRE 2.1): turns of one <c>stream_id</c> run one after the other, those of different ones at once,
+/// The lanes of a WebSocket: turns of one <c>stream_id</c> run one after the other, those of different ones at once,
 /// at most 16 together in at most 32 named lanes. Each lane remembers its latest response, stored or not.
 /// </summary>
 internal sealed partial class Lanes(

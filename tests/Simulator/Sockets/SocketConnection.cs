@@ -57,7 +57,7 @@ internal sealed class SocketConnection : Connection, IAsyncDisposable
         catch (Exception dropped) when (dropped is WebSocketException or IOException or OperationCanceledException)
         {
             // The script ended it, the client did not answer a Close frame, or it dropped the connection: Codex always leaves that way
-            // (WIRE 0.6), and the server may notice it sooner than the socket does.
+            //, and the server may notice it sooner than the socket does.
             _caller.Exchange.ClientAborted = !_caller.WasCut && !_over.IsCancellationRequested;
         }
         finally
@@ -168,7 +168,7 @@ internal sealed class SocketConnection : Connection, IAsyncDisposable
                 await _lanes.InterruptAsync(frame.Json, cancellationToken);
                 break;
             default:
-                // Unknown frame types are ignored (WIRE 1.5).
+                // Unknown frame types are ignored.
                 break;
         }
     }

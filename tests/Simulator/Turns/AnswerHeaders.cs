@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Simulator.Turns;
 
-/// <summary>Headers of an answered turn (WIRE 1.7, 2.4).</summary>
+/// <summary>Headers of an answered turn.</summary>
 internal static class AnswerHeaders
 {
     public static void Apply(HttpResponse response, Turn turn)

@@ -3,7 +3,7 @@ using Simulator.Scripts;
 
 namespace Simulator.Turns;
 
-/// <summary>The event log of a <c>background:true</c> response, which readers can follow from any sequence number (WIRE 2.4).</summary>
+/// <summary>The event log of a <c>background:true</c> response, which readers can follow from any sequence number.</summary>
 internal sealed class BackgroundOutput(CancellationTokenSource cancellation) : ITurnOutput
 {
     private readonly Lock _lock = new();

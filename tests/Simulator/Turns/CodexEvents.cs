@@ -2,7 +2,7 @@ using Simulator.Responses;
 
 namespace Simulator.Turns;
 
-/// <summary>Events that only Codex's own service sends, on a WebSocket (WIRE 1.6, 1.7). They carry no sequence number.</summary>
+/// <summary>Events that only Codex's own service sends, on a WebSocket. They carry no sequence number.</summary>
 internal static class CodexEvents
 {
     /// <summary>Turn state for later turns to send back.</summary>

@@ -3,7 +3,7 @@ using Simulator.Responses;
 
 namespace Simulator.Turns;
 
-/// <summary>The response object (WIRE 2.3), with the settings of the request echoed as the API does.</summary>
+/// <summary>The response object, with the settings of the request echoed as the API does.</summary>
 internal static class ResponseObject
 {
     public static byte[] Write(Turn turn, string status, ApiError? error = null, string? incompleteReason = null) =>

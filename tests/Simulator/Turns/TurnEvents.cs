@@ -9,7 +9,7 @@ internal readonly record struct TurnEvent(string Type, byte[] Json, byte[]? Resp
     public bool IsTerminal => Type is "response.completed" or "response.failed" or "response.incomplete";
 }
 
-/// <summary>The events of a turn in the order of WIRE 2.2.</summary>
+/// <summary>The events of a turn in the order in which the API sends them.</summary>
 internal static class TurnEvents
 {
     public static IEnumerable<TurnEvent> Plain(Turn turn)

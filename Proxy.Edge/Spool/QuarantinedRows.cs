@@ -4,11 +4,11 @@ using Proxy.Continuity.Contracts;
 namespace Proxy.Edge.Spool;
 
 /// <summary>
-/// Rows that a service refuses for what they hold: kept in <c>set-aside.jsonl</c> beside the spool, for somebody to look at, so that they hold up no others.
+/// Rows that a service refuses for what they hold: kept in <c>quarantine.jsonl</c> beside the spool, for somebody to look at, so that they hold up no others.
 /// </summary>
-internal sealed partial class SetAsideRows(IOptions<EdgeOptions> options, SpoolMetrics metrics, ILogger<SetAsideRows> logger)
+internal sealed partial class QuarantinedRows(IOptions<EdgeOptions> options, SpoolMetrics metrics, ILogger<QuarantinedRows> logger)
 {
-    private const string FileName = "set-aside.jsonl";
+    private const string FileName = "quarantine.jsonl";
     private const long MaxBytes = 16L << 20;
 
     private readonly Lock _gate = new();
@@ -16,8 +16,8 @@ internal sealed partial class SetAsideRows(IOptions<EdgeOptions> options, SpoolM
     /// <summary>Keeps a row, as long as there is room; it is counted in any case.</summary>
     public void Add(string service, RequestLogRow row)
     {
-        metrics.CountSetAside(service);
-        LogSetAside(row.Id, service);
+        metrics.CountQuarantined(service);
+        LogQuarantined(row.Id, service);
         try
         {
             // Two shippers at most, and that only where something is wrong.
@@ -37,7 +37,7 @@ internal sealed partial class SetAsideRows(IOptions<EdgeOptions> options, SpoolM
     }
 
     [LoggerMessage(404, LogLevel.Error, "The row of turn {TurnId} is set aside: the {Service} service refuses it")]
-    private partial void LogSetAside(Guid turnId, string service);
+    private partial void LogQuarantined(Guid turnId, string service);
 
     [LoggerMessage(405, LogLevel.Error, "The row of turn {TurnId}, which was set aside, could not be kept ({Error})")]
     private partial void LogNotKept(Guid turnId, string error);

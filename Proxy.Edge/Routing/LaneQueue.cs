@@ -6,7 +6,7 @@ namespace Proxy.Edge.Routing;
 /// Turns with the same <c>stream_id</c> on one client socket: they run one after the other, in the order they came. The lane's task runs
 /// as long as its socket does.
 /// </summary>
-internal sealed class Lane(Func<SocketTurn, Task> run)
+internal sealed class LaneQueue(Func<SocketTurn, Task> run)
 {
     /// <summary>The lane of frames without a <c>stream_id</c>.</summary>
     public const string Default = "";
