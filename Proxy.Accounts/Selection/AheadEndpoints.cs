@@ -35,11 +35,13 @@ internal static class AheadEndpoints
                 {
                     return TypedResults.Ok(new LeaseAheadResponse(snapshot.Version, [], []));
                 }
-                var candidates = chosen.RotatedBy(request.TurnIds[0]);
-                var (outcome, leases) = await ahead.LeaseAsync(request.TurnIds, request.KeyId, candidates, snapshot.Version);
+                // Who prefers an account takes no slot of another without asking.
+                IReadOnlyList<Account> accounts = request.PreferredAccountId is null ? chosen.RotatedBy(request.TurnIds[0]).Accounts
+                    : [.. chosen.Accounts.Where((_, index) => index == chosen.PreferredIndex)];
+                var (outcome, leases) = await ahead.LeaseAsync(request.TurnIds, request.KeyId, accounts, snapshot.Version);
                 if (outcome != LeaseOutcome.Stale)
                 {
-                    return TypedResults.Ok(new LeaseAheadResponse(snapshot.Version, leases, [.. candidates.Accounts
+                    return TypedResults.Ok(new LeaseAheadResponse(snapshot.Version, leases, [.. accounts
                         .Where(account => leases.Any(lease => lease.AccountId == account.Key)).Select(account => account.Admit(options.Value.LeaseSeconds, now))]));
                 }
                 snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
@@ -62,8 +64,9 @@ internal static class AheadEndpoints
         {
             var current = version.ReadAsync();
             var wanted = ahead.BeginAsync(request.Begun, [.. request.Ahead.Select(lease => lease.AccountId).Distinct()]);
-            var lost = await slots.RenewAsync(request.Ahead, ahead.Lease);
-            return TypedResults.Ok(new RenewAheadResponse(await current, lost, await wanted));
+            var lost = slots.RenewAsync(request.Ahead);
+            await Task.WhenAll(current, wanted, lost);
+            return TypedResults.Ok(new RenewAheadResponse(await current, await lost, await wanted));
         }
         catch (Exception exception) when (AdmissionEndpoints.IsStoreAway(exception))
         {

@@ -10,20 +10,13 @@ namespace Proxy.Accounts.Selection;
 /// <summary>Leases of slots for turns that are still to come, in Redis, beside those of <see cref="SlotLeases"/>: renewed, released and found like them.</summary>
 internal sealed class AheadLeases(IConnectionMultiplexer redis, IOptions<AccountsOptions> options)
 {
-    // An edge confirms its slots several times a second. One that has died is not to hold spare slots for as long as running turns.
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(6);
-
     private readonly string _lease = EmbeddedText.Read(typeof(AheadLeases).Assembly, "lease-ahead.lua");
     private readonly string _begin = EmbeddedText.Read(typeof(AheadLeases).Assembly, "begin-ahead.lua");
 
-    /// <summary>How long a slot is leased that no turn has taken.</summary>
-    public TimeSpan Lease => TimeSpan.FromSeconds(Math.Min(options.Value.LeaseSeconds, Longest.TotalSeconds));
-
     /// <summary>Leases slots for the first of the turns, as far as there is room to spare; the outcome is never <see cref="LeaseOutcome.Full"/>.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task<(LeaseOutcome Outcome, IReadOnlyList<SlotLease> Leases)> LeaseAsync(IReadOnlyList<Guid> turns, string keyId, Candidates candidates, string version)
+    public async Task<(LeaseOutcome Outcome, IReadOnlyList<SlotLease> Leases)> LeaseAsync(IReadOnlyList<Guid> turns, string keyId, IReadOnlyList<Account> accounts, string version)
     {
-        var accounts = candidates.Accounts;
         RedisKey[] keys =
         [
             PoolVersion.Key, SlotKeys.Generation, SlotKeys.Leases, SlotKeys.Reservations, SlotKeys.Served,
@@ -31,7 +24,7 @@ internal sealed class AheadLeases(IConnectionMultiplexer redis, IOptions<Account
         ];
         RedisValue[] values =
         [
-            (long)Lease.TotalMilliseconds, version, (long)SlotKeys.RecoveryWindow.TotalMilliseconds, candidates.PreferredIndex + 1, keyId, turns.Count,
+            options.Value.LeaseSeconds * 1000L, version, (long)SlotKeys.RecoveryWindow.TotalMilliseconds, keyId, turns.Count,
             .. turns.Select(turn => (RedisValue)turn.ToString("N")),
             .. accounts.SelectMany(account => (RedisValue[])[account.MaxConcurrentTurns, account.Weight, account.Priority]),
         ];

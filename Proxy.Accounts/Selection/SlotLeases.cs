@@ -86,12 +86,11 @@ internal sealed class SlotLeases(IConnectionMultiplexer redis, IOptions<Accounts
     }
 
     /// <summary>Renews; returns the turns whose leases had ended.</summary>
-    /// <param name="lease">For how long, where not for as long as running turns.</param>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task<IReadOnlyList<Guid>> RenewAsync(IReadOnlyList<SlotLease> leases, TimeSpan? lease = null)
+    public async Task<IReadOnlyList<Guid>> RenewAsync(IReadOnlyList<SlotLease> leases)
     {
         RedisKey[] keys = [SlotKeys.Generation, SlotKeys.Leases, .. leases.Select(lease => SlotKeys.Slots(lease.AccountId))];
-        RedisValue[] values = [(long?)lease?.TotalMilliseconds ?? LeaseMs, (long)SlotKeys.RecoveryWindow.TotalMilliseconds, .. leases.Select(lease => (RedisValue)lease.TurnId.ToString("N"))];
+        RedisValue[] values = [LeaseMs, (long)SlotKeys.RecoveryWindow.TotalMilliseconds, .. leases.Select(lease => (RedisValue)lease.TurnId.ToString("N"))];
         var lost = (RedisResult[])(await RunAsync(_renew, keys, values))!;
         return [.. lost.Select(turn => Guid.ParseExact((string)turn!, "N"))];
     }

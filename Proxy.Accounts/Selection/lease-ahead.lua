@@ -7,8 +7,7 @@
 -- KEYS[6+n..] {pool}:waiting:<account>  zset API key -> until when it is known to wait for a slot (ms), one for each candidate
 --
 -- ARGV[1] lease (ms)   ARGV[2] version the candidates were chosen from   ARGV[3] recovery window (ms)
--- ARGV[4] index of the preferred candidate, 0 for none   ARGV[5] API key   ARGV[6] number m of turns
--- ARGV[7..] the turns   ARGV[7+m..] three for each candidate: cap, weight, priority (lower first)
+-- ARGV[4] API key   ARGV[5] number m of turns   ARGV[6..] the turns   ARGV[6+m..] three for each candidate: cap, weight, priority (lower first)
 --
 -- Returns {'granted', index, index, ...}, one for each of the first turns | {'stale'} | {'recovering'}
 local time = redis.call('TIME')
@@ -24,7 +23,7 @@ if not since or tonumber(since) + tonumber(ARGV[3]) > now then
 end
 
 local count = (#KEYS - 5) / 2
-local turns = tonumber(ARGV[6])
+local turns = tonumber(ARGV[5])
 local used, wanted = {}, {}
 for index = 1, count do
     redis.call('ZREMRANGEBYSCORE', KEYS[5 + index], '-inf', string.format('%.0f', now))
@@ -33,18 +32,15 @@ for index = 1, count do
 end
 
 local function cap(index)
-    return tonumber(ARGV[4 + turns + index * 3])
+    return tonumber(ARGV[3 + turns + index * 3])
 end
 
 local function choose()
     local best, bestLoad, bestPriority
     for index = 1, count do
         if used[index] < cap(index) then
-            if index == tonumber(ARGV[4]) then
-                return index
-            end
-            local load = used[index] / tonumber(ARGV[5 + turns + index * 3])
-            local priority = tonumber(ARGV[6 + turns + index * 3])
+            local load = used[index] / tonumber(ARGV[4 + turns + index * 3])
+            local priority = tonumber(ARGV[5 + turns + index * 3])
             if not best or priority < bestPriority or (priority == bestPriority and load < bestLoad) then
                 best, bestLoad, bestPriority = index, load, priority
             end
@@ -61,15 +57,15 @@ for turn = 1, turns do
         break
     end
     used[best] = used[best] + 1
-    redis.call('ZADD', KEYS[5 + best], ends, ARGV[6 + turn])
-    redis.call('ZADD', KEYS[3], ends, ARGV[6 + turn])
+    redis.call('ZADD', KEYS[5 + best], ends, ARGV[5 + turn])
+    redis.call('ZADD', KEYS[3], ends, ARGV[5 + turn])
     -- Nothing is booked where no turn ever came.
-    redis.call('HSET', KEYS[4], ARGV[6 + turn], KEYS[5 + best] .. '|')
+    redis.call('HSET', KEYS[4], ARGV[5 + turn], KEYS[5 + best] .. '|')
     redis.call('PEXPIRE', KEYS[5 + best], 86400000)
     granted[#granted + 1] = tostring(best)
 end
 if #granted > 1 then
-    redis.call('ZADD', KEYS[5], string.format('%.0f', now), ARGV[5])
+    redis.call('ZADD', KEYS[5], string.format('%.0f', now), ARGV[4])
     for index = 3, 5 do
         redis.call('PEXPIRE', KEYS[index], 86400000)
     end

@@ -110,7 +110,7 @@ internal sealed partial class RequestLogIntake(NpgsqlDataSource database, Contin
     {
         LogQuarantined(row.Id, reason);
         await using var command = database.CreateCommand(
-            "INSERT INTO request_logs_quarantine (id, reason, row_json) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
+            "INSERT INTO request_logs_set_aside (id, reason, row_json) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = row.Id });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = reason });
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = JsonSerializer.SerializeToUtf8Bytes(row, ContinuityJson.Default.RequestLogRow) });

@@ -12,7 +12,8 @@ internal sealed record AheadSlot(Guid TurnId, AdmittedAccount Account, string Ve
 }
 
 /// <summary>What turns have in common that may take each other's slots.</summary>
-internal readonly record struct TurnShape(string KeyId, string? Model, bool NeedsWebSockets);
+/// <param name="PreferredAccountId">The only account that will do for them without asking; null where the service is to choose.</param>
+internal readonly record struct TurnShape(string KeyId, string? Model, bool NeedsWebSockets, string? PreferredAccountId);
 
 /// <summary>The slots that were leased ahead for turns of one shape, and how many of those there were lately. Not for several threads at once.</summary>
 internal sealed class AheadShelf(TimeProvider time)
@@ -50,11 +51,14 @@ internal sealed class AheadShelf(TimeProvider time)
     {
         var lately = _turns + _turnsBefore;
         var target = Math.Min(lately, most);
-        return IsAsking || lately < FewTurns || _slots.Count > target / 2 || (_notBefore is { } notBefore && time.GetTimestamp() < notBefore) ? 0 : target - _slots.Count;
+        return IsAsking || lately < FewTurns || _slots.Count > target / 2 || IsResting ? 0 : target - _slots.Count;
     }
 
     /// <summary>No more are asked for within a time: there was no room to spare.</summary>
-    public void Rest(TimeSpan pause) => _notBefore = time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency);
+    public void Rest(TimeSpan pause) => _notBefore = Math.Max(_notBefore ?? long.MinValue, time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency));
+
+    /// <summary>True within that time.</summary>
+    public bool IsResting => _notBefore is { } notBefore && time.GetTimestamp() < notBefore;
 
     public void Add(AheadSlot slot) => _slots.Add(slot);
 
@@ -79,8 +83,8 @@ internal sealed class AheadShelf(TimeProvider time)
         return removed;
     }
 
-    // A preference is met, too: whether the preferred account has room only the service can say.
-    private static bool Fits(AdmittedAccount account, AdmissionRequest request) =>
+    /// <summary>True if the account is what the request demands and prefers; whether a preferred one has room only the service can say.</summary>
+    public static bool Fits(AdmittedAccount account, AdmissionRequest request) =>
         (request.Domain is null || request.Domain == account.Domain)
         && (request.OnlyAccountId is null || request.OnlyAccountId == account.Id)
         && (request.PreferredAccountId is null || request.PreferredAccountId == account.Id);

@@ -47,6 +47,11 @@ internal sealed class ContinuityClient(HttpClient http)
     {
         using var response = await http.TryPostAsync(
             ContinuityRoutes.PublishMany, new(requests), ContinuityJson.Default.PublishManyRequest, PublishBound, mayRepeat: true, cancellationToken);
+        if (response is not (null or { StatusCode: HttpStatusCode.OK }))
+        {
+            // An older service, or one of them that it cannot take: the others are not to suffer from it.
+            return await Task.WhenAll(requests.Select(request => PublishAsync(request, cancellationToken)));
+        }
         var statuses = (await response.TryReadAsync(ContinuityJson.Default.PublishManyResponse, cancellationToken))?.Statuses ?? [];
         return [.. requests.Select((_, index) => PublicationOf(index < statuses.Count ? statuses[index] : null))];
     }

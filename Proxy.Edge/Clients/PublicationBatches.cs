@@ -8,10 +8,10 @@ namespace Proxy.Edge.Clients;
 /// </summary>
 internal sealed class PublicationBatches(ContinuityClient continuity)
 {
-    // A call that hangs is not to hold up all.
-    private const int MostOnTheWay = 2;
+    // Few calls hang at once, and those are not to hold up all.
+    private const int MostOnTheWay = 8;
 
-    // About a kilobyte each.
+    // About a kilobyte each, and for one in many its items.
     private const int MostWaiting = 10_000;
 
     private readonly Lock _lock = new();

@@ -20,8 +20,9 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
     private static readonly TimeSpan LongestUnused = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan AfterContention = TimeSpan.FromSeconds(2);
 
-    // A turn that has to wait for its slot may have to wait for one of these.
-    private static readonly TimeSpan PatienceForOthers = TimeSpan.FromMilliseconds(20);
+    // A turn that has to wait for its slot may have to wait for one of these. Longer than an admission takes that has not to wait.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<TurnShape, AheadShelf> _shelves = [];
@@ -37,7 +38,7 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         {
             lock (_lock)
             {
-                return _shelves.Values.Sum(shelf => shelf.Slots.Count);
+                return CountKept();
             }
         }
     }
@@ -49,52 +50,48 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         {
             return null;
         }
-        var shape = new TurnShape(request.KeyId, request.Model, request.NeedsWebSockets);
-        AheadShelf? shelf;
-        AheadSlot? taken;
-        int missing;
+        var shape = new TurnShape(request.KeyId, request.Model, request.NeedsWebSockets, request.PreferredAccountId);
         lock (_lock)
         {
-            if (_isOver || (!_shelves.TryGetValue(shape, out shelf) && _shelves.Count >= MostShapes))
+            if (_isOver || (!_shelves.TryGetValue(shape, out var shelf) && _shelves.Count >= MostShapes))
             {
                 return null;
             }
             shelf ??= _shelves[shape] = new AheadShelf(time);
             shelf.CountTurn();
-            taken = shelf.Take(request, slot => time.GetElapsedTime(Math.Max(slot.LeasedAt, _checkedAt)) < Known);
-            missing = shelf.Missing(options.Value.SlotsAhead);
-            shelf.IsAsking |= missing > 0;
+            var taken = shelf.Take(request, slot => time.GetElapsedTime(Math.Max(slot.LeasedAt, _checkedAt)) < Known);
+            if (Math.Min(shelf.Missing(options.Value.SlotsAhead), AccountsRoutes.MaxTurns - CountKept()) is > 0 and var missing)
+            {
+                shelf.IsAsking = true;
+                _asking.Add(Task.Run(() => AskAsync(shape, shelf, missing)));
+            }
+            return taken;
         }
-        if (missing > 0)
-        {
-            _asking.Add(AskAsync(shape, shelf, request.PreferredAccountId, missing));
-        }
-        if (taken is not null)
-        {
-            _begun.Enqueue(new BegunTurn(taken.TurnId, taken.Account.Id, request.KeyId, request.Model));
-        }
-        return taken;
     }
 
+    /// <summary>A turn runs in the slot that it took, and holds it: from now on it is booked, should this process die.</summary>
+    public void Begin(BegunTurn turn) => _begun.Enqueue(turn);
+
     /// <summary>Waits for an admission. One that takes its time may be waiting for a slot that lies here.</summary>
-    public async Task<AdmissionResponse?> MakeRoomForAsync(Task<AdmissionResponse?> admission, CancellationToken cancellationToken)
+    public async Task<AdmissionResponse?> MakeRoomForAsync(AdmissionRequest request, Task<AdmissionResponse?> admission, CancellationToken cancellationToken)
     {
-        if (!admission.IsCompleted && Count > 0)
+        if (admission.IsCompleted || Count == 0)
         {
-            using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            if (await Task.WhenAny(admission, Task.Delay(PatienceForOthers, time, done.Token)) != admission)
-            {
-                await GiveBackAsync(Remove(_ => true, AfterContention));
-            }
-            await done.CancelAsync();
+            return await admission;
         }
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (await Task.WhenAny(admission, Task.Delay(Patience, time, done.Token)) != admission && !cancellationToken.IsCancellationRequested)
+        {
+            GiveBack(Remove(slot => AheadShelf.Fits(slot.Account, request with { PreferredAccountId = null }), AfterContention));
+        }
+        await done.CancelAsync();
         return await admission;
     }
 
     /// <summary>Gives back what is leased on an account that is not to be used now.</summary>
-    public void GiveUp(string accountId) => _asking.Add(GiveBackAsync(Remove(slot => slot.Account.Id == accountId, pause: null)));
+    public void GiveUp(string accountId) => GiveBack(Remove(slot => slot.Account.Id == accountId, Interval));
 
-    /// <summary>Gives all back.</summary>
+    /// <summary>Gives all back, as far as the service is there; the rest is free when its leases end.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -102,8 +99,16 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         {
             _isOver = true;
         }
-        await _asking.WhenEndedAsync();
-        await GiveBackAsync(Remove(_ => true, pause: null));
+        try
+        {
+            await _asking.WhenEndedAsync().WaitAsync(StopBound, time, cancellationToken);
+            GiveBack(Remove(_ => true, pause: null));
+            await _asking.WhenEndedAsync().WaitAsync(StopBound, time, cancellationToken);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            LogNotGivenBack();
+        }
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
@@ -136,6 +141,7 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         }
         if (await accounts.RenewAheadAsync(new RenewAheadRequest(ahead, begun), cancellationToken) is not { } answer)
         {
+            begun.ForEach(Begin);
             return;
         }
         lock (_lock)
@@ -146,7 +152,7 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         _ = Remove(slot => lost.Contains(slot.TurnId), pause: null);
         var unwanted = Remove(slot => answer.Version != slot.Version || time.GetElapsedTime(slot.LeasedAt) > LongestUnused, pause: null);
         var wanted = Remove(slot => answer.Wanted.Contains(slot.Account.Id), AfterContention);
-        await GiveBackAsync([.. unwanted, .. wanted]);
+        GiveBack([.. unwanted, .. wanted]);
     }
 
     // Most have ended by now; those that have not are booked if this process dies.
@@ -163,7 +169,8 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         return running;
     }
 
-    private async Task AskAsync(TurnShape shape, AheadShelf shelf, string? preferredAccountId, int count)
+    // What the service does not answer for ends with its lease.
+    private async Task AskAsync(TurnShape shape, AheadShelf shelf, int count)
     {
         var began = time.GetTimestamp();
         var now = time.GetUtcNow();
@@ -171,28 +178,31 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         LeaseAheadResponse? answer = null;
         try
         {
-            answer = await accounts.LeaseAheadAsync(new LeaseAheadRequest(ids, shape.KeyId, shape.Model, shape.NeedsWebSockets, preferredAccountId), CancellationToken.None);
+            answer = await accounts.LeaseAheadAsync(new LeaseAheadRequest(ids, shape.KeyId, shape.Model, shape.NeedsWebSockets, shape.PreferredAccountId), CancellationToken.None);
         }
         catch (Exception fault)
         {
             LogFault(fault);
         }
-        if (answer is null)
-        {
-            // Some may have been leased all the same.
-            Array.ForEach(ids, leases.Abandon);
-        }
+        AheadSlot[] leased = [.. (answer?.Leases ?? []).Select(lease => new AheadSlot(lease.TurnId, answer!.Accounts.First(account => account.Id == lease.AccountId), answer.Version, began))];
+        bool isUnwanted;
         lock (_lock)
         {
             shelf.IsAsking = false;
-            foreach (var lease in answer?.Leases ?? [])
+            isUnwanted = _isOver || shelf.IsResting;
+            if (!isUnwanted)
             {
-                shelf.Add(new AheadSlot(lease.TurnId, answer!.Accounts.First(account => account.Id == lease.AccountId), answer.Version, began));
+                Array.ForEach(leased, shelf.Add);
             }
-            if (answer?.Leases.Count != ids.Length)
+            if (leased.Length < ids.Length)
             {
                 shelf.Rest(Interval);
             }
+        }
+        if (isUnwanted)
+        {
+            // Somebody has begun to wait since it was asked for.
+            await GiveBackAsync(leased);
         }
     }
 
@@ -214,25 +224,34 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         }
     }
 
-    private async Task GiveBackAsync(IReadOnlyList<AheadSlot> slots)
+    private void GiveBack(IReadOnlyList<AheadSlot> slots)
     {
-        foreach (var some in slots.Chunk(AccountsRoutes.MaxTurns))
+        if (slots.Count > 0)
         {
-            try
-            {
-                if (await accounts.GiveBackAsync([.. some.Select(slot => slot.Lease)]))
-                {
-                    continue;
-                }
-            }
-            catch (Exception fault)
-            {
-                LogFault(fault);
-            }
-            Array.ForEach(some, slot => leases.Abandon(slot.TurnId));
+            _asking.Add(GiveBackAsync(slots));
         }
     }
 
+    private async Task GiveBackAsync(IReadOnlyList<AheadSlot> slots)
+    {
+        try
+        {
+            foreach (var some in slots.Chunk(AccountsRoutes.MaxTurns))
+            {
+                await accounts.GiveBackAsync([.. some.Select(slot => slot.Lease)]);
+            }
+        }
+        catch (Exception fault)
+        {
+            LogFault(fault);
+        }
+    }
+
+    private int CountKept() => _shelves.Values.Sum(shelf => shelf.Slots.Count);
+
     [LoggerMessage(412, LogLevel.Error, "A fault while slots were leased ahead or given back")]
     private partial void LogFault(Exception fault);
+
+    [LoggerMessage(413, LogLevel.Warning, "Slots that were leased ahead could not be given back; they are free when their leases end")]
+    private partial void LogNotGivenBack();
 }

@@ -6,7 +6,7 @@ namespace Proxy.Edge.Spool;
 /// <summary>Records that this process has written lately: whoever reads their lines need not parse them. Bounded in bytes; what is not here any more is parsed.</summary>
 internal sealed class RecentRecords
 {
-    // Two generations of this size: the older one goes when the younger one is full.
+    // Bytes of lines, about half of what the records take. Of two generations the older goes when the younger is full.
     private const long GenerationBytes = 4 << 20;
 
     private readonly Lock _lock = new();

@@ -17,6 +17,7 @@ internal sealed partial class OwnerPublications(
     private const int MaxPending = 10_000;
     private const int AtOnce = 32;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(2);
 
     private readonly Channel<(Task<Publication> Attempt, PublishRequest Request)> _pending = Channel.CreateBounded<(Task<Publication>, PublishRequest)>(
         new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
@@ -116,7 +117,7 @@ internal sealed partial class OwnerPublications(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await batches.WhenSentAsync();
+        await batches.WhenSentAsync().WaitAsync(StopBound, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Queue(Task<Publication> attempt, PublishRequest request)

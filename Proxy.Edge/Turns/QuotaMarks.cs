@@ -82,6 +82,8 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotsAhead ahe
             {
                 continue;
             }
+            // What was asked for before the service knew.
+            ahead.GiveUp(mark.AccountId);
             if (mark.OnlyWebSockets)
             {
                 LogNoWebSockets(mark.AccountId, mark.Until);

@@ -88,7 +88,8 @@ internal sealed partial class TurnAdmission(
         {
             return (turn.Route, null);
         }
-        var states = turn.Scope.TurnState is { } turnState ? new OwnedId[] { new(OwnedKinds.TurnState, turnState) } : [];
+        // Of one that is longer than any id nobody knows anything.
+        var states = turn.Scope.TurnState is { Length: <= OwnedId.MaxLength } turnState ? new OwnedId[] { new(OwnedKinds.TurnState, turnState) } : [];
         OwnedId[] asked = [.. demands, .. states, .. turn.Request.Encrypted];
         var resolved = await owners.ResolveAsync(turn.Caller.KeyId, turn.Scope, asked, cancellationToken);
         if (resolved is null)
@@ -148,6 +149,7 @@ internal sealed partial class TurnAdmission(
     {
         var (began, bound) = (time.GetTimestamp(), TimeSpan.FromMilliseconds(request.WaitMs));
         var response = TakeAhead(turn, request);
+        var wasAhead = response is not null;
         while (response is null)
         {
             var left = bound - time.GetElapsedTime(began);
@@ -168,6 +170,10 @@ internal sealed partial class TurnAdmission(
         turn.Account = account;
         turn.DropsReasoning |= MayDropReasoning(turn) && turn.EncryptedIn is { } readable && readable != account.Domain;
         deadline.Watch(leases.Hold(turn.Id, account.Id));
+        if (wasAhead)
+        {
+            ahead.Begin(new BegunTurn(turn.Id, account.Id, turn.Caller.KeyId, turn.Request.Model));
+        }
         try
         {
             if (isMoved)
@@ -199,7 +205,7 @@ internal sealed partial class TurnAdmission(
     {
         try
         {
-            var response = await ahead.MakeRoomForAsync(accounts.AdmitAsync(request, cancellationToken), cancellationToken);
+            var response = await ahead.MakeRoomForAsync(request, accounts.AdmitAsync(request, cancellationToken), cancellationToken);
             if (response is null)
             {
                 leases.Abandon(request.TurnId);

@@ -52,13 +52,6 @@ public sealed class AheadLeasesTests : SlotsTest
     }
 
     [Theory, OnGarnet, OnRedis]
-    public async Task The_preferred_account_is_taken(RedisKind kind)
-    {
-        await OpenAsync(kind);
-        Assert.Equal("b b", await LeaseAsync(await OpenAheadAsync(), [Some.Account("a"), Some.Account("b") with { Priority = 5 }], turns: 2, preferred: 1));
-    }
-
-    [Theory, OnGarnet, OnRedis]
     public async Task None_is_leased_where_somebody_waits(RedisKind kind)
     {
         var (slots, ahead) = (await OpenAsync(kind), await OpenAheadAsync());
@@ -71,20 +64,6 @@ public sealed class AheadLeasesTests : SlotsTest
         await Redis.Database.SortedSetAddAsync(Prefix + "waiting:" + account.Key, "modest", 1);
         Assert.Equal("a a", await LeaseAsync(ahead, [account], turns: 2));
         Assert.Empty(await ahead.BeginAsync([], [account.Key]));
-    }
-
-    // An edge that has died must not hold what nobody uses for as long as what runs.
-    [Theory, OnGarnet, OnRedis]
-    public async Task A_slot_that_no_turn_has_taken_is_free_after_seconds(RedisKind kind)
-    {
-        var (slots, ahead) = (await OpenAsync(kind), await OpenAheadAsync());
-        var lease = (await ahead.LeaseAsync([Guid.CreateVersion7()], "key", new Candidates([Some.Account("a")], -1), "0")).Leases.Single();
-        Assert.InRange(await LeftAsync(lease), 1, 6);
-        Assert.Empty(await slots.RenewAsync([lease], ahead.Lease));
-        Assert.InRange(await LeftAsync(lease), 1, 6);
-        // It is a turn's now.
-        Assert.Empty(await slots.RenewAsync([lease]));
-        Assert.InRange(await LeftAsync(lease), 50, 60);
     }
 
     // Otherwise its next turn would go before those of keys that have had less.
@@ -116,7 +95,7 @@ public sealed class AheadLeasesTests : SlotsTest
         var (slots, ahead) = (await OpenAsync(kind), await OpenAheadAsync());
         Account[] accounts = [Some.Account("a")];
         var turn = Guid.CreateVersion7();
-        var lease = (await ahead.LeaseAsync([turn], "key", new Candidates(accounts, -1), "0")).Leases.Single();
+        var lease = (await ahead.LeaseAsync([turn], "key", accounts, "0")).Leases.Single();
         await Redis.EmptyAsync();
 
         Assert.Equal("Recovering", await LeaseAsync(ahead, accounts, turns: 1));
@@ -133,7 +112,7 @@ public sealed class AheadLeasesTests : SlotsTest
         var (slots, ahead) = (await OpenAsync(kind), await OpenAheadAsync());
         Account[] accounts = [Some.Account("a"), Some.Account("b")];
         var turn = Guid.CreateVersion7();
-        var lease = (await ahead.LeaseAsync([turn], "key", new Candidates(accounts, 1), "0")).Leases.Single();
+        var lease = (await ahead.LeaseAsync([turn], "key", [accounts[1]], "0")).Leases.Single();
 
         var (outcome, index) = await slots.LeaseAsync(turn, new Candidates(accounts, 0), "0", "{}", new WaitingKey("key"));
         Assert.Equal((LeaseOutcome.Granted, lease.AccountId), (outcome, accounts[index].Key));
@@ -149,7 +128,7 @@ public sealed class AheadLeasesTests : SlotsTest
         var (slots, ahead) = (await OpenAsync(kind), await OpenAheadAsync());
         Account[] accounts = [Some.Account("a")];
         Guid[] turns = [Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7()];
-        var leases = (await ahead.LeaseAsync(turns, "key", new Candidates(accounts, -1), "0")).Leases;
+        var leases = (await ahead.LeaseAsync(turns, "key", accounts, "0")).Leases;
         await slots.ReleaseAsync([leases[1]]);
 
         Assert.Empty(await ahead.BeginAsync([.. leases.Take(2).Select(lease => new BegunTurn(lease.TurnId, lease.AccountId, "key", "m"))], []));
@@ -177,7 +156,7 @@ public sealed class AheadLeasesTests : SlotsTest
             {
                 var turn = Guid.CreateVersion7();
                 var leases = worker % 2 == 0
-                    ? (await ahead.LeaseAsync([turn, Guid.CreateVersion7()], "key", new Candidates(accounts, -1), "0")).Leases
+                    ? (await ahead.LeaseAsync([turn, Guid.CreateVersion7()], "key", accounts, "0")).Leases
                     : (await slots.LeaseAsync(turn, new Candidates(accounts, -1), "0", "{}", new WaitingKey("key"))).Outcome == LeaseOutcome.Granted ? [new SlotLease(turn, accounts[0].Key)] : [];
                 InterlockedMax(ref most, await Redis.Database.SortedSetLengthAsync(Prefix + "slots:" + accounts[0].Key));
                 await slots.ReleaseAsync(leases);
@@ -185,12 +164,6 @@ public sealed class AheadLeasesTests : SlotsTest
         }));
         Assert.InRange(most, 1, Cap);
         Assert.Equal(0, await Redis.Database.SortedSetLengthAsync(Prefix + "leases"));
-    }
-
-    private async Task<double> LeftAsync(SlotLease lease)
-    {
-        var ends = await Redis.Database.SortedSetScoreAsync(Prefix + "slots:" + lease.AccountId, lease.TurnId.ToString("N"));
-        return (DateTimeOffset.FromUnixTimeMilliseconds((long)ends!.Value) - TimeProvider.System.GetUtcNow()).TotalSeconds;
     }
 
     private static void InterlockedMax(ref long most, long now)
@@ -210,9 +183,9 @@ public sealed class AheadLeasesTests : SlotsTest
         (await slots.LeaseAsync(Guid.CreateVersion7(), new Candidates(accounts, -1), "0", "{}", line ?? new WaitingKey("key"))).Outcome;
 
     // The accounts' names, or why there are none.
-    private static async Task<string> LeaseAsync(AheadLeases ahead, Account[] accounts, int turns, int preferred = -1, string key = "key")
+    private static async Task<string> LeaseAsync(AheadLeases ahead, Account[] accounts, int turns, string key = "key")
     {
-        var (outcome, leases) = await ahead.LeaseAsync([.. Enumerable.Range(0, turns).Select(_ => Guid.CreateVersion7())], key, new Candidates(accounts, preferred), "0");
+        var (outcome, leases) = await ahead.LeaseAsync([.. Enumerable.Range(0, turns).Select(_ => Guid.CreateVersion7())], key, accounts, "0");
         return outcome == LeaseOutcome.Granted ? string.Join(' ', leases.Select(lease => accounts.Single(account => account.Key == lease.AccountId).Name)) : outcome.ToString();
     }
 }

@@ -27,6 +27,18 @@ public sealed class AheadTests : StoresTest
         Assert.Equal(answer.Accounts[0].Id, (await host.AdmitAsync(turns[0], keyId: await KeyIdAsync(host), model: "gpt-5")).Account?.Id);
     }
 
+    [Fact]
+    public async Task Who_prefers_an_account_gets_slots_of_that_one_or_none()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores, Seed($"{AccountJson("main")},{AccountJson("reserve", "\"priority\":5,\"maxConcurrentTurns\":4")}", Key));
+        var (main, reserve) = (await host.AccountIdAsync("main"), await host.AccountIdAsync("reserve"));
+        Assert.Equal([reserve, reserve], (await LeaseAsync(host, Turns(9), preferred: reserve)).Leases.Select(lease => lease.AccountId));
+        Assert.Empty((await LeaseAsync(host, Turns(1), preferred: reserve)).Leases);
+        Assert.Empty((await LeaseAsync(host, Turns(1), preferred: "gone")).Leases);
+        // Who prefers none gets none of the reserve.
+        Assert.All((await LeaseAsync(host, Turns(9))).Leases, lease => Assert.Equal(main, lease.AccountId));
+    }
+
     [Theory]
     [InlineData("other-model", false)]
     [InlineData(null, false)]
@@ -97,9 +109,9 @@ public sealed class AheadTests : StoresTest
 
     private static async Task<string> KeyIdAsync(AccountsHost host) => (await host.CheckKeyAsync("cp-team-0123456789"))!.Id;
 
-    private static async Task<LeaseAheadResponse> LeaseAsync(AccountsHost host, IReadOnlyList<Guid> turns, string? model = "gpt-5")
+    private static async Task<LeaseAheadResponse> LeaseAsync(AccountsHost host, IReadOnlyList<Guid> turns, string? model = "gpt-5", string? preferred = null)
     {
-        using var response = await host.Internal.PostAsJsonAsync(AccountsRoutes.LeaseAhead, Request(await KeyIdAsync(host), turns, model), AccountsJson.Default.LeaseAheadRequest);
+        using var response = await host.Internal.PostAsJsonAsync(AccountsRoutes.LeaseAhead, Request(await KeyIdAsync(host), turns, model) with { PreferredAccountId = preferred }, AccountsJson.Default.LeaseAheadRequest);
         return (await response.Content.ReadFromJsonAsync(AccountsJson.Default.LeaseAheadResponse))!;
     }
 

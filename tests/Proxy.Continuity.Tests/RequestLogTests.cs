@@ -102,8 +102,8 @@ public sealed class RequestLogTests : StoresTest
         Assert.Equal(1, await Host.IngestAsync(rows));
 
         Assert.Equal(99, await CountAsync());
-        Assert.True(await Stores.Postgres.QueryAsync<long>("SELECT count(*) FROM request_logs_quarantine WHERE id = $1", rows[37].Id) == 1, what);
-        var kept = await Stores.Postgres.QueryAsync<byte[]>("SELECT row_json FROM request_logs_quarantine");
+        Assert.True(await Stores.Postgres.QueryAsync<long>("SELECT count(*) FROM request_logs_set_aside WHERE id = $1", rows[37].Id) == 1, what);
+        var kept = await Stores.Postgres.QueryAsync<byte[]>("SELECT row_json FROM request_logs_set_aside");
         Assert.Equal(rows[37], System.Text.Json.JsonSerializer.Deserialize(kept, ContinuityJson.Default.RequestLogRow));
     }
 

@@ -8,6 +8,8 @@ namespace Proxy.Edge.Tests.Clients;
 
 public sealed class PublicationBatchesTests : IAsyncLifetime
 {
+    private const int OnTheWay = 8;
+
     private readonly FakeContinuity _continuity = new();
     private HttpClient _http = null!;
     private PublicationBatches _batches = null!;
@@ -32,13 +34,13 @@ public sealed class PublicationBatchesTests : IAsyncLifetime
         var gate = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         _continuity.OnPublish = _ => gate.Task;
         var published = Enumerable.Range(0, 302).Select(number => PublishAsync($"resp_{number}")).ToList();
-        await Eventually.TrueAsync(() => _continuity.Batches.Count == 2);
+        await Eventually.TrueAsync(() => _continuity.Batches.Count == OnTheWay);
         gate.SetResult(204);
 
         Assert.All(await Task.WhenAll(published), one => Assert.Equal(Publication.Done, one));
         Assert.Equal(302, _continuity.Published.Count);
-        // Two alone, one as large as may be, and the rest.
-        Assert.Equal([1, 1, 44, 256], _continuity.Batches.Order());
+        // The first alone, then as many as may be, and the rest.
+        Assert.Equal([.. Enumerable.Repeat(1, OnTheWay), 302 - OnTheWay - 256, 256], _continuity.Batches.Order());
     }
 
     [Fact]
@@ -50,13 +52,23 @@ public sealed class PublicationBatchesTests : IAsyncLifetime
             await gate.Task;
             return request.Id.Id switch { "resp_2" => 409, "resp_3" => 503, "resp_4" => 400, _ => 204 };
         };
-        var published = Enumerable.Range(0, 6).Select(number => PublishAsync($"resp_{number}")).ToList();
-        await Eventually.TrueAsync(() => _continuity.Batches.Count == 2);
+        var before = Enumerable.Range(0, OnTheWay).Select(number => PublishAsync($"resp_before_{number}")).ToList();
+        var published = Enumerable.Range(1, 5).Select(number => PublishAsync($"resp_{number}")).ToList();
+        await Eventually.TrueAsync(() => _continuity.Batches.Count == OnTheWay);
         gate.SetResult();
 
-        Assert.Equal(
-            [Publication.Done, Publication.Done, Publication.Taken, Publication.Failed, Publication.Done, Publication.Done], await Task.WhenAll(published));
-        Assert.Equal([1, 1, 4], _continuity.Batches.Order());
+        Assert.Equal([Publication.Done, Publication.Taken, Publication.Failed, Publication.Done, Publication.Done], await Task.WhenAll(published));
+        Assert.All(await Task.WhenAll(before), one => Assert.Equal(Publication.Done, one));
+        Assert.Equal([.. Enumerable.Repeat(1, OnTheWay), 5], _continuity.Batches.Order());
+    }
+
+    // As while one version takes the place of another.
+    [Fact]
+    public async Task To_a_service_that_takes_no_batches_each_is_sent_alone()
+    {
+        _continuity.TakesBatches = false;
+        Assert.Equal([Publication.Done, Publication.Done], await Task.WhenAll(PublishAsync("resp_1"), PublishAsync("resp_2")));
+        Assert.Equal(2, _continuity.Published.Count);
     }
 
     // A row in Postgres, or a claim on a session, may take longer.

@@ -59,6 +59,12 @@ internal sealed class FakeAccounts : FakeService
     /// <summary>Accounts for which somebody else waits.</summary>
     public IReadOnlyList<string> Wanted { get; set; } = [];
 
+    /// <summary>How often slots leased ahead were asked for whether they stand.</summary>
+    public int Confirmations { get; private set; }
+
+    /// <summary>Calls that came while the service was away.</summary>
+    public int Missed { get; private set; }
+
     public ConcurrentQueue<LeaseAheadRequest> AskedAhead { get; } = new();
 
     public ConcurrentQueue<SlotLease> GivenBack { get; } = new();
@@ -167,6 +173,7 @@ internal sealed class FakeAccounts : FakeService
             {
                 return next(context);
             }
+            Missed++;
             GrantsMissed += context.Request.Path == AccountsRoutes.KeyGrants ? 1 : 0;
             context.Abort();
             return Task.CompletedTask;
@@ -229,6 +236,7 @@ internal sealed class FakeAccounts : FakeService
         });
         MapInternal(app, AccountsRoutes.RenewAhead, AccountsJson.Default.RenewAheadRequest, (context, request) =>
         {
+            Confirmations++;
             foreach (var begun in request.Begun)
             {
                 Begun.Enqueue(begun);

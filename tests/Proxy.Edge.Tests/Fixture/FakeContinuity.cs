@@ -19,6 +19,9 @@ internal sealed class FakeContinuity : FakeService
     /// <summary>Publications that were acknowledged.</summary>
     public ConcurrentQueue<PublishRequest> Published { get; } = new();
 
+    /// <summary>False for a service of before there were any.</summary>
+    public bool TakesBatches { get; set; } = true;
+
     /// <summary>How many publications came in each call of those that take several.</summary>
     public ConcurrentQueue<int> Batches { get; } = new();
 
@@ -87,6 +90,11 @@ internal sealed class FakeContinuity : FakeService
         MapInternal(app, ContinuityRoutes.Publish, ContinuityJson.Default.PublishRequest, async (context, request) => context.Response.StatusCode = await PublishAsync(request));
         MapInternal(app, ContinuityRoutes.PublishMany, ContinuityJson.Default.PublishManyRequest, async (context, request) =>
         {
+            if (!TakesBatches)
+            {
+                context.Response.StatusCode = 404;
+                return;
+            }
             Batches.Enqueue(request.Requests.Count);
             await WriteAsync(context, new PublishManyResponse(await Task.WhenAll(request.Requests.Select(PublishAsync))), ContinuityJson.Default.PublishManyResponse);
         });

@@ -28,4 +28,15 @@ public sealed class LongIdTests
         Assert.Equal("response.completed", (await edge.AskAsync(surface, "response.completed"))[^1].Type());
         await Eventually.TrueAsync(() => edge.Continuity.Rows.Count == 2);
     }
+
+    // It passes to upstream as it came; that nothing is known of it is no reason to refuse the turn.
+    [Fact]
+    public async Task A_turn_state_that_is_too_long_is_not_looked_up()
+    {
+        await using var edge = await RunningEdge.StartAsync(edge => edge.Add("a", webSockets: false));
+        var state = new string('s', 600);
+        var answer = await edge.AskAsync(RunningEdge.Body(), ("x-codex-turn-state", state), ("thread-id", "t"));
+        Assert.Contains("response.completed", answer.Body, StringComparison.Ordinal);
+        Assert.DoesNotContain(edge.Continuity.Resolved.SelectMany(asked => asked.Ids), id => id.Id == state);
+    }
 }
