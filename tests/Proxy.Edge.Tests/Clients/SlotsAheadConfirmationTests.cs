@@ -148,6 +148,10 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         var admission = new TaskCompletionSource<AdmissionResponse?>();
         var waiting = _ahead.MakeRoomForAsync(Some(), admission.Task, left.Token);
         await left.CancelAsync();
+        for (var turn = 0; turn < 100; turn++)
+        {
+            await Task.Yield();
+        }
         admission.SetCanceled(left.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         Assert.Equal(2, _ahead.Count);
