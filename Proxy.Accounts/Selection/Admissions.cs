@@ -63,6 +63,10 @@ internal sealed partial class Admissions(
                 outage = outcome != LeaseOutcome.Recovering ? null : outage ?? (asked, RecoveryBound + Min(Max(left, TimeSpan.Zero), MoreForRecovery));
                 switch (outcome)
                 {
+                    case LeaseOutcome.Granted when cancellationToken.IsCancellationRequested:
+                        // Whoever asked is gone, and its word that it gives the slot back may have come before the slot was leased.
+                        waiters.Freed(await slots.ReleaseAsync([new SlotLease(request.TurnId, candidates.Accounts[index].Key)]));
+                        throw new OperationCanceledException(cancellationToken);
                     case LeaseOutcome.Granted:
                         if (request.MovesFrom is { } former && former != candidates.Accounts[index].Key)
                         {

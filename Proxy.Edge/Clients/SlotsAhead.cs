@@ -13,6 +13,9 @@ namespace Proxy.Edge.Clients;
 internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper leases, IOptions<EdgeOptions> options, TimeProvider time, ILogger<SlotsAhead> logger) : BackgroundService
 {
     private const int MostShapes = 1000;
+
+    // A key that asks for models of ever new names leaves room for others.
+    private const int MostShapesOfKey = 50;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     // Much less than the shortest lease: a process that was frozen must not take what is another's by now.
@@ -53,14 +56,14 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         var shape = new TurnShape(request.KeyId, request.Model, request.NeedsWebSockets, request.PreferredAccountId);
         lock (_lock)
         {
-            if (_isOver || (!_shelves.TryGetValue(shape, out var shelf) && _shelves.Count >= MostShapes))
+            if (_isOver || (!_shelves.TryGetValue(shape, out var shelf) && !MayAdd(shape)))
             {
                 return null;
             }
             shelf ??= _shelves[shape] = new AheadShelf(time);
             shelf.CountTurn();
             var taken = shelf.Take(request, slot => time.GetElapsedTime(Math.Max(slot.LeasedAt, _checkedAt)) < Known);
-            if (Math.Min(shelf.Missing(options.Value.SlotsAhead), AccountsRoutes.MaxTurns - CountKept()) is > 0 and var missing)
+            if (shelf.Missing(options.Value.SlotsAhead) is > 0 and var wanted && Math.Min(wanted, AccountsRoutes.MaxTurns - CountKept()) is > 0 and var missing)
             {
                 shelf.IsAsking = true;
                 _asking.Add(Task.Run(() => AskAsync(shape, shelf, missing)));
@@ -246,6 +249,8 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
             LogFault(fault);
         }
     }
+
+    private bool MayAdd(TurnShape shape) => _shelves.Count < MostShapes && _shelves.Keys.Count(known => known.KeyId == shape.KeyId) < MostShapesOfKey;
 
     private int CountKept() => _shelves.Values.Sum(shelf => shelf.Slots.Count);
 

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using Benchmarks.Load;
 using Benchmarks.Measuring;
 using Benchmarks.Reports;
 using Benchmarks.Scenarios;

@@ -12,6 +12,17 @@ public sealed class AdmissionTests : StoresTest
 {
     private const string Key = "cp-0123456789abcdef";
 
+    // Its word that it gives the slot back may come before the slot is leased.
+    [Fact]
+    public async Task Whoever_has_gone_when_its_slot_is_leased_holds_none()
+    {
+        await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main", "\"maxConcurrentTurns\":1")));
+        Assert.NotNull((await host.AdmitAsync(purpose: AdmissionPurpose.Request)).Account);
+        var admissions = host.Services.GetRequiredService<Admissions>();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => admissions.AdmitAsync(Some.Request(), new CancellationToken(canceled: true)));
+        Assert.NotNull((await host.AdmitAsync()).Account);
+    }
+
     [Fact]
     public async Task A_turn_is_given_an_account_and_what_it_takes_to_call_it()
     {

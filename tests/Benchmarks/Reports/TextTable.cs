@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Benchmarks.Load;
 using Benchmarks.Measuring;
-using Benchmarks.Targets;
 
 namespace Benchmarks.Reports;
 

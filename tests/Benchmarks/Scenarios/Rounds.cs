@@ -1,5 +1,5 @@
+using Benchmarks.Load;
 using Benchmarks.Measuring;
-using Benchmarks.Targets;
 
 namespace Benchmarks.Scenarios;
 

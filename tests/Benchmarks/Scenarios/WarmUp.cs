@@ -1,5 +1,4 @@
 using Benchmarks.Load;
-using Benchmarks.Targets;
 
 namespace Benchmarks.Scenarios;
 

@@ -1,3 +1,4 @@
+using Benchmarks.Load;
 using Testing.Stores;
 using Testing.Systems;
 

@@ -170,6 +170,16 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_key_that_asks_for_ever_new_models_leaves_room_for_others()
+    {
+        for (var model = 0; model < 1200; model++)
+        {
+            Assert.Null(_ahead.TryTake(Some() with { KeyId = "key-2", Model = $"m-{model}" }));
+        }
+        await FillAsync();
+    }
+
+    [Fact]
     public async Task A_turn_that_has_begun_is_told_until_the_service_has_heard_it()
     {
         var turn = new BegunTurn(Guid.CreateVersion7(), "acc-a", "key-1", "m");

@@ -1,7 +1,6 @@
-using Benchmarks.Load;
 using Benchmarks.Measuring;
 
-namespace Benchmarks.Targets;
+namespace Benchmarks.Load;
 
 /// <summary>What is measured: an address that serves the Responses API, and the processes behind it.</summary>
 /// <param name="Name">What it is called in reports.</param>
