@@ -46,7 +46,7 @@ internal static class AccountsService
             .AddSingleton<AccountDirectory>()
             .AddSingleton<PoolVersion>()
             .AddSingleton<SlotLeases>()
-            .AddSingleton<AheadLeases>()
+            .AddSingleton<PrefetchLeases>()
             .AddSingleton<SlotWaiters>()
             .AddSingleton<Admissions>()
             .AddSingleton<TurnLedger>()
@@ -61,7 +61,7 @@ internal static class AccountsService
         app.UseAdminToken(open: AdminDocument);
         app.MapServiceHealth();
         app.MapAdmissions();
-        app.MapAhead();
+        app.MapPrefetch();
         app.MapSettling();
         app.MapAdmin();
         app.MapOpenApi(AdminDocument);

@@ -70,11 +70,11 @@ internal sealed class EdgeOptions : IValidatableObject
     public int AdmissionWaitSeconds { get; set; } = 30;
 
     /// <summary>
-    /// Slots that are leased for turns to come, at most, for each key, model and kind of connection: as many as there were turns lately, and only where half of an account is free and
-    /// nobody waits. 0: none, and each turn asks for its own. Default 64.
+    /// Slots that are prefetched for turns to come, at most, for each key, model, kind of connection and preferred account: as many as there were turns lately, and only where half of
+    /// an account is free and nobody waits. 0: each turn asks for its own. Default 64.
     /// </summary>
     [Range(0, 64)]
-    public int SlotsAhead { get; set; } = 64;
+    public int PrefetchedSlots { get; set; } = 64;
 
     /// <summary>Seconds to connect to an account. Default 15.</summary>
     [Range(1, 300)]

@@ -97,7 +97,7 @@ internal static class EdgeService
 
         // Stopped in reverse: leases are renewed and owners published until the last row has left the spool.
         builder.Services
-            .AddHostedSingleton<KeyWatch>().AddHostedSingleton<Drain>().AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<SlotsAhead>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>()
+            .AddHostedSingleton<KeyWatch>().AddHostedSingleton<Drain>().AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<SlotPrefetcher>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>()
             .AddHostedSingleton<SessionLeases>().AddHostedSingleton<SessionSweep>();
         return builder;
     }

@@ -10,9 +10,9 @@ internal static class AccountsRoutes
     public const string KeyGrants = "/internal/keys/grants";
     public const string Admit = "/internal/admissions";
     public const string Abandon = "/internal/admissions/abandon";
-    public const string LeaseAhead = "/internal/leases/ahead";
-    public const string RenewAhead = "/internal/leases/ahead/renew";
-    public const string GiveBack = "/internal/leases/give-back";
+    public const string Prefetch = "/internal/leases/prefetch";
+    public const string RenewPrefetched = "/internal/leases/prefetch/renew";
+    public const string ReturnSlots = "/internal/leases/return";
     public const string Renew = "/internal/leases/renew";
     public const string Settle = "/internal/turns/settle";
     public const string Mark = "/internal/accounts/mark";
@@ -42,11 +42,11 @@ internal static class AccountsRoutes
 [JsonSerializable(typeof(AbandonRequest))]
 [JsonSerializable(typeof(RenewRequest))]
 [JsonSerializable(typeof(RenewResponse))]
-[JsonSerializable(typeof(LeaseAheadRequest))]
-[JsonSerializable(typeof(LeaseAheadResponse))]
-[JsonSerializable(typeof(RenewAheadRequest))]
-[JsonSerializable(typeof(RenewAheadResponse))]
-[JsonSerializable(typeof(GiveBackRequest))]
+[JsonSerializable(typeof(PrefetchRequest))]
+[JsonSerializable(typeof(PrefetchResponse))]
+[JsonSerializable(typeof(RenewPrefetchedRequest))]
+[JsonSerializable(typeof(RenewPrefetchedResponse))]
+[JsonSerializable(typeof(ReturnSlotsRequest))]
 [JsonSerializable(typeof(SettleRequest))]
 [JsonSerializable(typeof(MarkRequest))]
 [JsonSerializable(typeof(OpenAccountsResponse))]

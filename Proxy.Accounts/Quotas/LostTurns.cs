@@ -22,7 +22,7 @@ internal sealed partial class LostTurns(SlotLeases slots, TurnLedger ledger, Tim
         {
             if (accountId is not null && reservation.Length == 0)
             {
-                // Leased ahead, for a turn that never came.
+                // Prefetched, for a turn that never came.
                 await slots.ReleaseAsync([new SlotLease(turnId, accountId)]);
                 continue;
             }

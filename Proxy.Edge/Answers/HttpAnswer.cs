@@ -159,7 +159,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
     private void Describe(int status)
     {
         context.Response.StatusCode = status;
-        context.Response.Headers[WireHeaders.RequestId] = turn.TellId().ToString("N");
+        context.Response.Headers[WireHeaders.RequestId] = turn.PinId().ToString("N");
         context.Response.Headers[WireHeaders.Continuity] = turn.Continuity;
     }
 

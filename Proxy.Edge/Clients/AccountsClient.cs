@@ -44,25 +44,24 @@ internal sealed class AccountsClient(HttpClient http)
         return response?.IsSuccessStatusCode == true;
     }
 
-    /// <summary>Slots for turns to come; null when the service does not answer, and some of them may be leased.</summary>
-    public async Task<LeaseAheadResponse?> LeaseAheadAsync(LeaseAheadRequest request, CancellationToken cancellationToken)
+    /// <summary>Prefetches slots; null when the service does not answer, and some of them may be leased.</summary>
+    public async Task<PrefetchResponse?> PrefetchAsync(PrefetchRequest request, CancellationToken cancellationToken)
     {
-        using var response = await http.TryPostAsync(AccountsRoutes.LeaseAhead, request, AccountsJson.Default.LeaseAheadRequest, ShortBound, mayRepeat: false, cancellationToken);
-        return await response.TryReadAsync(AccountsJson.Default.LeaseAheadResponse, cancellationToken);
+        using var response = await http.TryPostAsync(AccountsRoutes.Prefetch, request, AccountsJson.Default.PrefetchRequest, ShortBound, mayRepeat: false, cancellationToken);
+        return await response.TryReadAsync(AccountsJson.Default.PrefetchResponse, cancellationToken);
     }
 
-    /// <summary>What has become of slots that were leased ahead; null when the service does not answer.</summary>
-    public async Task<RenewAheadResponse?> RenewAheadAsync(RenewAheadRequest request, CancellationToken cancellationToken)
+    /// <summary>What has become of slots that were prefetched; null when the service does not answer.</summary>
+    public async Task<RenewPrefetchedResponse?> RenewPrefetchedAsync(RenewPrefetchedRequest request, CancellationToken cancellationToken)
     {
-        using var response = await http.TryPostAsync(AccountsRoutes.RenewAhead, request, AccountsJson.Default.RenewAheadRequest, ShortBound, mayRepeat: false, cancellationToken);
-        return await response.TryReadAsync(AccountsJson.Default.RenewAheadResponse, cancellationToken);
+        using var response = await http.TryPostAsync(AccountsRoutes.RenewPrefetched, request, AccountsJson.Default.RenewPrefetchedRequest, ShortBound, mayRepeat: false, cancellationToken);
+        return await response.TryReadAsync(AccountsJson.Default.RenewPrefetchedResponse, cancellationToken);
     }
 
-    /// <summary>Gives slots back that no turn has taken; false when the service does not answer. Nobody waits for it, so this has a bound of its own.</summary>
-    public async Task<bool> GiveBackAsync(IReadOnlyList<SlotLease> slots)
+    /// <summary>Returns slots that no turn has taken. Nobody waits for it, so this has a bound of its own; if it fails, the leases end by themselves.</summary>
+    public async Task ReturnSlotsAsync(IReadOnlyList<SlotLease> slots)
     {
-        using var response = await http.TryPostAsync(AccountsRoutes.GiveBack, new(slots), AccountsJson.Default.GiveBackRequest, ShortBound, mayRepeat: true, CancellationToken.None);
-        return response?.IsSuccessStatusCode == true;
+        using var response = await http.TryPostAsync(AccountsRoutes.ReturnSlots, new(slots), AccountsJson.Default.ReturnSlotsRequest, ShortBound, mayRepeat: true, CancellationToken.None);
     }
 
     /// <summary>The leases that were lost, or null when the service does not answer.</summary>

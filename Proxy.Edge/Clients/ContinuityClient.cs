@@ -47,7 +47,7 @@ internal sealed class ContinuityClient(HttpClient http)
     {
         using var response = await http.TryPostAsync(
             ContinuityRoutes.PublishMany, new(requests), ContinuityJson.Default.PublishManyRequest, PublishBound, mayRepeat: true, cancellationToken);
-        if (response is not (null or { StatusCode: HttpStatusCode.OK }))
+        if (response?.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge)
         {
             // An older service, or one of them that it cannot take: the others are not to suffer from it.
             return await Task.WhenAll(requests.Select(request => PublishAsync(request, cancellationToken)));

@@ -11,12 +11,13 @@ internal sealed class PublicationBatches(ContinuityClient continuity)
     // Few calls hang at once, and those are not to hold up all.
     private const int MostOnTheWay = 8;
 
-    // About a kilobyte each, and for one in many its items.
-    private const int MostWaiting = 10_000;
+    // Of a few hundred bytes each. A response may bring many along.
+    private const int MostIdsWaiting = 50_000;
 
     private readonly Lock _lock = new();
-    private readonly Queue<(PublishRequest Request, TaskCompletionSource<Publication> Published)> _waiting = new();
+    private readonly Queue<Waiting> _waiting = new();
     private readonly RunningTasks _sending = new();
+    private int _idsWaiting;
     private int _onTheWay;
 
     /// <summary>Publishes an owner; <see cref="Publication.Failed"/> also where too many wait.</summary>
@@ -30,11 +31,12 @@ internal sealed class PublicationBatches(ContinuityClient continuity)
         var published = new TaskCompletionSource<Publication>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            if (_waiting.Count >= MostWaiting)
+            if (_idsWaiting + IdsOf(request) > MostIdsWaiting)
             {
                 return Task.FromResult(Publication.Failed);
             }
-            _waiting.Enqueue((request, published));
+            _idsWaiting += IdsOf(request);
+            _waiting.Enqueue(new Waiting(request, published));
             if (_onTheWay >= MostOnTheWay)
             {
                 return published.Task.WaitAsync(cancellationToken);
@@ -63,25 +65,30 @@ internal sealed class PublicationBatches(ContinuityClient continuity)
             }
             catch (Exception fault)
             {
-                foreach (var (_, one) in batch)
+                foreach (var one in batch)
                 {
-                    one.TrySetException(fault);
+                    one.Published.TrySetException(fault);
                 }
             }
         }
     }
 
-    private (PublishRequest Request, TaskCompletionSource<Publication> Published)[] Next()
+    private Waiting[] Next()
     {
         lock (_lock)
         {
-            var batch = new (PublishRequest, TaskCompletionSource<Publication>)[Math.Min(_waiting.Count, ContinuityRoutes.MaxPublished)];
+            var batch = new Waiting[Math.Min(_waiting.Count, ContinuityRoutes.MaxPublished)];
             for (var index = 0; index < batch.Length; index++)
             {
                 batch[index] = _waiting.Dequeue();
+                _idsWaiting -= IdsOf(batch[index].Request);
             }
             _onTheWay -= batch.Length == 0 ? 1 : 0;
             return batch;
         }
     }
+
+    private static int IdsOf(PublishRequest request) => 1 + (request.With?.Count ?? 0);
+
+    private readonly record struct Waiting(PublishRequest Request, TaskCompletionSource<Publication> Published);
 }

@@ -55,7 +55,7 @@ internal sealed class SessionForwarding(
         context.Request.Headers.ContentEncoding = default;
 
         var path = SessionRoutes.Turns + context.Request.QueryString.ToUriComponent();
-        var forwarded = new ForwardedTurn(turn.TellId(), turn.AcceptedAt, turn.Caller.KeyId, holder.Session, ForwardToken.HashOf(body.Span));
+        var forwarded = new ForwardedTurn(turn.PinId(), turn.AcceptedAt, turn.Caller.KeyId, holder.Session, ForwardToken.HashOf(body.Span));
         var silence = TimeSpan.FromSeconds(turn.Request.Stream ? Math.Max(options.Value.IdleSeconds, options.Value.CreatedSeconds) : options.Value.TurnSeconds) + Margin;
         var transformer = new ToHolder(
             new Uri(holder.Address.TrimEnd('/') + path), _token.Sign(forwarded, holder.Address, HttpMethods.Post, path, time.GetUtcNow()), new ForwardedAnswer(context, turn, deadline, silence, time));

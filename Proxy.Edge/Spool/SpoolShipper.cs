@@ -13,7 +13,7 @@ internal sealed partial class SpoolShipper(
     TurnSpool spool, LeaseKeeper leases, ContinuityClient continuity, AccountsClient accounts, QuarantinedRows quarantined, TimeProvider time, ILogger<SpoolShipper> logger)
     : BackgroundService
 {
-    // A turn that ends alone pays for two calls and two transactions; those that end within this time share them. Slots wait as long for the accounts service, so it is short.
+    // A turn that ends alone pays for two calls and two transactions; those that end within this time share them. A settlement frees a slot that others may wait for.
     private static readonly TimeSpan GatherRows = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan GatherSettlements = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);

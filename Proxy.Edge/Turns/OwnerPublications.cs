@@ -35,7 +35,7 @@ internal sealed partial class OwnerPublications(
     /// <summary>Publishes an id that nobody waits for, unless its owner is known.</summary>
     public void Publish(OwnedId id, OwnerRecord owner)
     {
-        if (IsSettled(id))
+        if (NeedsNoPublication(id))
         {
             return;
         }
@@ -46,7 +46,7 @@ internal sealed partial class OwnerPublications(
     /// <summary>Publishes an id, unless its owner is known, and waits for the acknowledgement; past the bound it comes later.</summary>
     public async Task PublishAsync(OwnedId id, OwnerRecord owner, TimeSpan bound)
     {
-        if (IsSettled(id))
+        if (NeedsNoPublication(id))
         {
             return;
         }
@@ -128,7 +128,7 @@ internal sealed partial class OwnerPublications(
         }
     }
 
-    private bool IsSettled(OwnedId id) => id.Id.Length > OwnedId.MaxLength || owners.Knows(id);
+    private bool NeedsNoPublication(OwnedId id) => id.Id.Length > OwnedId.MaxLength || owners.Knows(id);
 
     // Many at once: after an outage each has to be made, and follow-ups wait for them.
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);

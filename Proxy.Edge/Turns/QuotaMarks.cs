@@ -10,7 +10,7 @@ namespace Proxy.Edge.Turns;
 /// Tells the accounts service what upstream says of an account: that it is exhausted, for all or for one model; that its credential is no good; that it speaks
 /// no WebSocket. Nothing else marks an account, neither time-outs nor overload nor errors of the request, and one turn lets no more than one account cool down.
 /// </summary>
-internal sealed partial class QuotaMarks(AccountsClient accounts, SlotsAhead ahead, TimeProvider time, ILogger<QuotaMarks> logger) : BackgroundService
+internal sealed partial class QuotaMarks(AccountsClient accounts, SlotPrefetcher prefetcher, TimeProvider time, ILogger<QuotaMarks> logger) : BackgroundService
 {
     private const int MaxPending = 1000;
     private static readonly TimeSpan RefusedCredential = TimeSpan.FromMinutes(1);
@@ -67,10 +67,10 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotsAhead ahe
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => SteadyLoop.RunAsync(RunAsync, time, logger, stoppingToken);
 
-    // The service tells the other edges, which give back what they have leased ahead within a moment.
+    // The service tells the other edges, which return what they have prefetched within a moment.
     private void Mark(MarkRequest mark)
     {
-        ahead.GiveUp(mark.AccountId);
+        prefetcher.ReturnAll(mark.AccountId);
         _pending.Writer.TryWrite(mark);
     }
 
@@ -83,7 +83,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotsAhead ahe
                 continue;
             }
             // What was asked for before the service knew.
-            ahead.GiveUp(mark.AccountId);
+            prefetcher.ReturnAll(mark.AccountId);
             if (mark.OnlyWebSockets)
             {
                 LogNoWebSockets(mark.AccountId, mark.Until);

@@ -22,15 +22,14 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
 {
     private static readonly OwnerRoute Unresolved = new(null, null, "none", null);
 
-    private bool _idIsTold;
     private int _hasEnded;
     private int _publishedOutputs;
     private bool _wasSentBefore;
 
     public Guid Id { get; private set; } = id;
 
-    /// <summary>True while nobody knows its id: it may take that under which a slot was leased for it.</summary>
-    public bool MayTakeId => !_idIsTold;
+    /// <summary>True once somebody else knows its id. Before that it may adopt the one under which a slot was prefetched.</summary>
+    public bool IsIdPinned { get; private set; }
 
     public DateTimeOffset AcceptedAt { get; } = acceptedAt;
 
@@ -54,7 +53,7 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
     /// <summary>What an id in the answer names: a response, unless the route makes something else.</summary>
     public string MintedKind { get; init; } = OwnedKinds.Response;
 
-    /// <summary>True for the Codex CLI, which recovers from a dead anchor unseen, and reads JSON events only as keep-alives.</summary>
+    /// <summary>True for the Codex CLI, which recovers from a dead anchor unseen, and takes nothing but JSON events for a keep-alive.</summary>
     public bool IsCodex { get; init; }
 
     /// <summary>True for a turn that upstream began by itself, on a lane whose client sees it already: there is no request of its own to repeat.</summary>
@@ -181,15 +180,16 @@ internal sealed class Turn(Guid id, DateTimeOffset acceptedAt, long timestamp, T
         Phase = Phase == TurnPhase.Sent ? TurnPhase.Unsent : Phase;
     }
 
-    /// <summary>The id, for somebody else: from now on it stays.</summary>
-    public Guid TellId()
+    /// <summary>The id, to be told to somebody else: from now on it stays.</summary>
+    public Guid PinId()
     {
-        _idIsTold = true;
+        IsIdPinned = true;
         return Id;
     }
 
-    /// <summary>Takes the id under which its slot was leased; see <see cref="MayTakeId"/>.</summary>
-    public void TakeId(Guid leased) => Id = _idIsTold ? throw new InvalidOperationException("The turn's id is known already.") : leased;
+    /// <summary>Adopts the id under which its slot was prefetched.</summary>
+    /// <exception cref="InvalidOperationException">Its own is known already; see <see cref="IsIdPinned"/>.</exception>
+    public void AdoptId(Guid leased) => Id = IsIdPinned ? throw new InvalidOperationException("The turn's id is known already.") : leased;
 
     /// <summary>It is to be sent once more.</summary>
     /// <param name="failedAccountId">The account that is not to have it again.</param>

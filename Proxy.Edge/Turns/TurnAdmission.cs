@@ -12,7 +12,7 @@ namespace Proxy.Edge.Turns;
 
 /// <summary>Steps 2 and 3 of a turn: find the owner of what it names, then lease a slot of an account that may serve it.</summary>
 internal sealed partial class TurnAdmission(
-    OwnerDirectory owners, AccountsClient accounts, SlotsAhead ahead, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery, IOptions<ContinuityOptions> continuity,
+    OwnerDirectory owners, AccountsClient accounts, SlotPrefetcher prefetcher, LeaseKeeper leases, TurnJournal journal, TurnTelemetry telemetry, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery, IOptions<ContinuityOptions> continuity,
     TimeProvider time, ILogger<TurnAdmission> logger)
 {
     // Two turns that wait for each other's slots wait in vain; and the client waits already.
@@ -148,8 +148,8 @@ internal sealed partial class TurnAdmission(
     private async Task<RecoverySignal?> LeaseAsync(Turn turn, AdmissionRequest request, bool waitsForLimits, TurnDeadline deadline)
     {
         var (began, bound) = (time.GetTimestamp(), TimeSpan.FromMilliseconds(request.WaitMs));
-        var response = TakeAhead(turn, request);
-        var wasAhead = response is not null;
+        var response = TakePrefetched(turn, request);
+        var isPrefetched = response is not null;
         while (response is null)
         {
             var left = bound - time.GetElapsedTime(began);
@@ -170,9 +170,9 @@ internal sealed partial class TurnAdmission(
         turn.Account = account;
         turn.DropsReasoning |= MayDropReasoning(turn) && turn.EncryptedIn is { } readable && readable != account.Domain;
         deadline.Watch(leases.Hold(turn.Id, account.Id));
-        if (wasAhead)
+        if (isPrefetched)
         {
-            ahead.Begin(new BegunTurn(turn.Id, account.Id, turn.Caller.KeyId, turn.Request.Model));
+            prefetcher.MarkStarted(new StartedTurn(turn.Id, account.Id, turn.Caller.KeyId, turn.Request.Model));
         }
         try
         {
@@ -188,13 +188,13 @@ internal sealed partial class TurnAdmission(
         }
     }
 
-    private AdmissionResponse? TakeAhead(Turn turn, AdmissionRequest request)
+    private AdmissionResponse? TakePrefetched(Turn turn, AdmissionRequest request)
     {
-        if (!turn.MayTakeId || ahead.TryTake(request) is not { } slot)
+        if (turn.IsIdPinned || prefetcher.TryTake(request) is not { } slot)
         {
             return null;
         }
-        turn.TakeId(slot.TurnId);
+        turn.AdoptId(slot.TurnId);
         return new AdmissionResponse(slot.Account, null);
     }
 
@@ -205,7 +205,7 @@ internal sealed partial class TurnAdmission(
     {
         try
         {
-            var response = await ahead.MakeRoomForAsync(request, accounts.AdmitAsync(request, cancellationToken), cancellationToken);
+            var response = await prefetcher.MakeRoomForAsync(request, accounts.AdmitAsync(request, cancellationToken), cancellationToken);
             if (response is null)
             {
                 leases.Abandon(request.TurnId);

@@ -21,7 +21,8 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     public Turn Accept(Guid id, DateTimeOffset acceptedAt, TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, bool isCodex)
     {
         var turn = new Turn(id, acceptedAt, time.GetTimestamp(), request, caller, scope, surface) { RequestBytes = requestBytes, IsCodex = isCodex };
-        turn.TellId();
+        // Another edge has told it.
+        turn.PinId();
         return turn;
     }
 

@@ -39,7 +39,7 @@ internal static class BenchmarkRun
         {
             await WarmUp.RunAsync(target, target == stage.Ours ? SecondsToWarm : SecondsToWarmHop, cancellationToken);
         }
-        var warm = new Complaints(stage.Gateway.Output);
+        var warm = new GatewayWarnings(stage.Gateway.Output);
         var report = new Report();
         foreach (var scenario in All.Where(scenario => settings.Only.Count == 0 || settings.Only.Contains(scenario.Name)))
         {
@@ -53,7 +53,7 @@ internal static class BenchmarkRun
         Console.WriteLine(TextTable.Of(report));
         Console.Write(outcome.Text);
         Console.Write(warm.Since(null, "while it was warmed"));
-        Console.Write(new Complaints(stage.Gateway.Output).Since(warm, "while it was measured"));
+        Console.Write(new GatewayWarnings(stage.Gateway.Output).Since(warm, "while it was measured"));
         if (settings.Json is { } file)
         {
             await File.WriteAllTextAsync(file, JsonReport.Of(report, settings, commit, load, outcome), cancellationToken);

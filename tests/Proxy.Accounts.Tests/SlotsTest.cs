@@ -32,7 +32,7 @@ public abstract class SlotsTest : IDisposable
     private protected async Task<SlotLeases> ConnectAsync() => new(await ConnectionAsync(), Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
 
     /// <summary>Leases for turns to come, over a connection of their own.</summary>
-    private protected async Task<AheadLeases> OpenAheadAsync() => new(await ConnectionAsync(), Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
+    private protected async Task<PrefetchLeases> OpenPrefetchAsync() => new(await ConnectionAsync(), Options.Create(new AccountsOptions { LeaseSeconds = 60 }));
 
     private protected async Task<PoolVersion> OpenVersionAsync() => new(await ConnectionAsync());
 

@@ -10,10 +10,10 @@ internal sealed class Stage : IAsyncDisposable
     private const string Edge = "edge-0";
     private static readonly TimeSpan RestartLimit = TimeSpan.FromSeconds(60);
 
-    private readonly OwnProcess _upstream;
-    private readonly OwnProcess _hop;
+    private readonly BenchmarkProcess _upstream;
+    private readonly BenchmarkProcess _hop;
 
-    private Stage(OwnProcess upstream, OwnProcess hop, Gateway gateway)
+    private Stage(BenchmarkProcess upstream, BenchmarkProcess hop, Gateway gateway)
     {
         (_upstream, _hop, Gateway) = (upstream, hop, gateway);
         Direct = new Target(Target.Direct, upstream.Address, [new("upstream", () => upstream.ProcessId)]);
@@ -47,8 +47,8 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>Starts everything.</summary>
     public static async Task<Stage> StartAsync(CancellationToken cancellationToken)
     {
-        var upstream = await OwnProcess.StartAsync("upstream");
-        var hop = await OwnProcess.StartAsync("yarp", upstream.Address.GetLeftPart(UriPartial.Authority));
+        var upstream = await BenchmarkProcess.StartAsync("upstream");
+        var hop = await BenchmarkProcess.StartAsync("yarp", upstream.Address.GetLeftPart(UriPartial.Authority));
         var gateway = await Gateway.StartAsync(new(Seed(upstream.Address))
         {
             Redis = Redis,
@@ -73,7 +73,7 @@ internal sealed class Stage : IAsyncDisposable
             return;
         }
         await Gateway.WaitForRestartAsync(Edge, Gateway.Terminate(Edge), RestartLimit, cancellationToken);
-        await OwnProcess.UntilHealthyAsync(target.Address);
+        await BenchmarkProcess.UntilHealthyAsync(target.Address);
     }
 
     public async ValueTask DisposeAsync()

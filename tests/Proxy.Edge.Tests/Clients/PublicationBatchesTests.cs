@@ -81,6 +81,19 @@ public sealed class PublicationBatchesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_waits_is_bounded_by_its_ids()
+    {
+        var gate = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _continuity.OnPublish = _ => gate.Task;
+        var many = Some("resp") with { With = [.. Enumerable.Range(0, ContinuityRoutes.MaxPublishedWith - 1).Select(item => new OwnedId(OwnedKinds.Item, $"msg_{item}"))] };
+        var published = Enumerable.Range(0, OnTheWay + 200).Select(_ => _batches.PublishAsync(many, CancellationToken.None)).ToList();
+        Assert.Equal(200 - (50_000 / 256), published.Count(one => one.IsCompleted));
+        gate.SetResult(204);
+        var outcomes = await Task.WhenAll(published);
+        Assert.Equal(200 - (50_000 / 256), outcomes.Count(outcome => outcome == Publication.Failed));
+    }
+
+    [Fact]
     public async Task A_service_that_is_away_fails_all_that_wait_and_takes_the_next()
     {
         _continuity.OnPublish = _ => Task.FromResult(503);

@@ -50,26 +50,26 @@ internal sealed class FakeAccounts : FakeService
 
     public ConcurrentQueue<(string Method, string Path, string? Authorization)> Admin { get; } = new();
 
-    /// <summary>How many slots it leases ahead at once.</summary>
-    public int RoomAhead { get; set; } = int.MaxValue;
+    /// <summary>How many slots it prefetches at once.</summary>
+    public int RoomToPrefetch { get; set; } = int.MaxValue;
 
-    /// <summary>The state of accounts and keys, as slots leased ahead are told it.</summary>
+    /// <summary>The state of accounts and keys, as slots prefetched are told it.</summary>
     public string Version { get; set; } = "1";
 
     /// <summary>Accounts for which somebody else waits.</summary>
     public IReadOnlyList<string> Wanted { get; set; } = [];
 
-    /// <summary>How often slots leased ahead were asked for whether they stand.</summary>
+    /// <summary>How often slots prefetched were asked for whether they stand.</summary>
     public int Confirmations { get; private set; }
 
     /// <summary>Calls that came while the service was away.</summary>
     public int Missed { get; private set; }
 
-    public ConcurrentQueue<LeaseAheadRequest> AskedAhead { get; } = new();
+    public ConcurrentQueue<PrefetchRequest> Prefetches { get; } = new();
 
-    public ConcurrentQueue<SlotLease> GivenBack { get; } = new();
+    public ConcurrentQueue<SlotLease> Returned { get; } = new();
 
-    public ConcurrentQueue<BegunTurn> Begun { get; } = new();
+    public ConcurrentQueue<StartedTurn> Started { get; } = new();
 
     /// <summary>Slots of turns that are not settled.</summary>
     public int Slots => _slots.Count;
@@ -226,29 +226,29 @@ internal sealed class FakeAccounts : FakeService
             context.Response.StatusCode = 204;
             return Task.CompletedTask;
         });
-        MapInternal(app, AccountsRoutes.LeaseAhead, AccountsJson.Default.LeaseAheadRequest, (context, request) =>
+        MapInternal(app, AccountsRoutes.Prefetch, AccountsJson.Default.PrefetchRequest, (context, request) =>
         {
-            AskedAhead.Enqueue(request);
-            var leased = request.TurnIds.Take(RoomAhead).Select(id => (Id: id, Admit(new(id, AdmissionPurpose.Turn, request.KeyId, request.Model, null, request.PreferredAccountId, null, request.NeedsWebSockets, 0)).Account))
+            Prefetches.Enqueue(request);
+            var leased = request.TurnIds.Take(RoomToPrefetch).Select(id => (Id: id, Admit(new(id, AdmissionPurpose.Turn, request.KeyId, request.Model, null, request.PreferredAccountId, null, request.NeedsWebSockets, 0)).Account))
                 .Where(lease => lease.Account is not null).ToList();
             leased.ForEach(lease => _slots[lease.Id] = lease.Account!.Id);
-            return WriteAsync(context, new LeaseAheadResponse(Version, [.. leased.Select(lease => new SlotLease(lease.Id, lease.Account!.Id))], [.. leased.Select(lease => lease.Account!).Distinct()]), AccountsJson.Default.LeaseAheadResponse);
+            return WriteAsync(context, new PrefetchResponse(Version, [.. leased.Select(lease => new SlotLease(lease.Id, lease.Account!.Id))], [.. leased.Select(lease => lease.Account!).Distinct()]), AccountsJson.Default.PrefetchResponse);
         });
-        MapInternal(app, AccountsRoutes.RenewAhead, AccountsJson.Default.RenewAheadRequest, (context, request) =>
+        MapInternal(app, AccountsRoutes.RenewPrefetched, AccountsJson.Default.RenewPrefetchedRequest, (context, request) =>
         {
             Confirmations++;
-            foreach (var begun in request.Begun)
+            foreach (var started in request.Started)
             {
-                Begun.Enqueue(begun);
+                Started.Enqueue(started);
             }
-            return WriteAsync(context, new RenewAheadResponse(Version, [.. request.Ahead.Select(lease => lease.TurnId).Where(Lost.ContainsKey)], Wanted), AccountsJson.Default.RenewAheadResponse);
+            return WriteAsync(context, new RenewPrefetchedResponse(Version, [.. request.Leases.Select(lease => lease.TurnId).Where(Lost.ContainsKey)], Wanted), AccountsJson.Default.RenewPrefetchedResponse);
         });
-        MapInternal(app, AccountsRoutes.GiveBack, AccountsJson.Default.GiveBackRequest, (context, request) =>
+        MapInternal(app, AccountsRoutes.ReturnSlots, AccountsJson.Default.ReturnSlotsRequest, (context, request) =>
         {
             foreach (var lease in request.Leases)
             {
                 _slots.TryRemove(lease.TurnId, out _);
-                GivenBack.Enqueue(lease);
+                Returned.Enqueue(lease);
             }
             context.Response.StatusCode = 204;
             return Task.CompletedTask;

@@ -215,8 +215,8 @@ internal sealed class RunningEdge : IAsyncDisposable
                 $"--urls={Address.GetLeftPart(UriPartial.Authority)}", $"--Edge:InternalPort={Address.Port + 1}", $"--Edge:AdvertisedAddress={Origin}", $"--Edge:Id={Id}",
                 $"--Internal:Token={FakeService.Token}", $"--Edge:SpoolDirectory={SpoolDirectory}", "--Drain:NoticeSeconds=0",
                 "--Edge:AdmissionWaitSeconds=5",
-                // Tests count who asks for what; those of slots leased ahead set it themselves.
-                "--Edge:SlotsAhead=0",
+                // Tests count who asks for what; those of prefetched slots set it themselves.
+                "--Edge:PrefetchedSlots=0",
                 $"--services:continuity:http:0={Continuity.Address}", $"--services:accounts:http:0={Accounts.Address}", .. settings.Select(setting => $"--{setting}"),
             ],
         });

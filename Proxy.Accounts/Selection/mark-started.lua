@@ -1,4 +1,4 @@
--- What turns are booked as that run in slots which were leased ahead, should they be lost. A turn that has ended, or moved, is left alone.
+-- What turns are booked as that run in slots which were prefetched, should they be lost. A turn that has ended, or moved, is left alone.
 -- And for which of some accounts somebody waits.
 --
 -- KEYS[1] {pool}:reservations

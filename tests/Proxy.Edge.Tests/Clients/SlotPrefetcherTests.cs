@@ -8,9 +8,9 @@ using Testing;
 namespace Proxy.Edge.Tests.Clients;
 
 /// <summary>Slots that were leased for turns to come: taken by turns, and never kept from anybody.</summary>
-public sealed class SlotsAheadTests
+public sealed class SlotPrefetcherTests
 {
-    private const string On = "Edge:SlotsAhead=16";
+    private const string On = "Edge:PrefetchedSlots=16";
 
     public static TheoryData<string> Surfaces => EachSurface.All;
 
@@ -30,7 +30,7 @@ public sealed class SlotsAheadTests
         var ids = edge.Continuity.Rows.Select(row => row.Id).ToHashSet();
         Assert.Equal(Turns, ids.Count);
         Assert.Equal(ids, edge.Accounts.Settled.Select(turn => turn.TurnId).ToHashSet());
-        var leased = edge.Accounts.AskedAhead.SelectMany(asked => asked.TurnIds).ToHashSet();
+        var leased = edge.Accounts.Prefetches.SelectMany(asked => asked.TurnIds).ToHashSet();
         Assert.All(ids, id => Assert.True(leased.Contains(id) || edge.Accounts.AskedForTurns.Any(asked => asked.TurnId == id)));
         // What nobody takes goes back by itself.
         await Eventually.TrueAsync(() => edge.Accounts.Slots == 0);
@@ -42,7 +42,7 @@ public sealed class SlotsAheadTests
     {
         await using var edge = await RunningEdge.StartAsync(null, On);
         await edge.TurnAsync();
-        Assert.Empty(edge.Accounts.AskedAhead);
+        Assert.Empty(edge.Accounts.Prefetches);
         Assert.Single(edge.Accounts.AskedForTurns);
     }
 
@@ -70,7 +70,7 @@ public sealed class SlotsAheadTests
         await FillAsync(edge);
         var running = edge.PostAsync(RunningEdge.Body().Replace("hello", "stalls", StringComparison.Ordinal));
         await edge.Sim.WhenAsync(sim => sim.Stalled == 1);
-        await Eventually.TrueAsync(() => edge.Accounts.Begun.Any(begun => begun is { AccountId: "acc-a", KeyId: "key-1", Model: RunningEdge.Model } && edge.Leases.IsHeld(begun.TurnId)));
+        await Eventually.TrueAsync(() => edge.Accounts.Started.Any(started => started is { AccountId: "acc-a", KeyId: "key-1", Model: RunningEdge.Model } && edge.Leases.IsHeld(started.TurnId)));
         edge.Sim.Release();
         (await running).Dispose();
     }
@@ -84,7 +84,7 @@ public sealed class SlotsAheadTests
         edge.Sim.Script(rule => rule.Account("a").Once().Refuses(429, "usage_limit_reached", "The usage limit has been reached."));
         Assert.Contains("response.completed", (await edge.TurnAsync()).Body, StringComparison.Ordinal);
         var moved = edge.Accounts.AskedForTurns.Single(asked => asked.MovesFrom == "acc-a");
-        Assert.Contains(edge.Accounts.AskedAhead, asked => asked.TurnIds.Contains(moved.TurnId));
+        Assert.Contains(edge.Accounts.Prefetches, asked => asked.TurnIds.Contains(moved.TurnId));
         Assert.Empty(edge.Accounts.MovedWrongly);
     }
 
@@ -98,7 +98,7 @@ public sealed class SlotsAheadTests
         Assert.Equal(0, edge.Accounts.Slots);
     }
 
-    private static SlotsAhead Ahead(RunningEdge edge) => edge.Services.GetRequiredService<SlotsAhead>();
+    private static SlotPrefetcher PrefetcherOf(RunningEdge edge) => edge.Services.GetRequiredService<SlotPrefetcher>();
 
     // Turns until there is something to take.
     private static async Task FillAsync(RunningEdge edge)
@@ -106,7 +106,7 @@ public sealed class SlotsAheadTests
         await Eventually.TrueAsync(async () =>
         {
             await edge.TurnAsync();
-            return Ahead(edge).Count > 0;
+            return PrefetcherOf(edge).Count > 0;
         });
     }
 }

@@ -7,10 +7,10 @@ using ServiceDefaults.Hosting;
 namespace Proxy.Edge.Clients;
 
 /// <summary>
-/// Leases slots for turns that are still to come, so that those need not wait for it. A slot is this one's until a turn takes it, and with it the id under which it was leased.
-/// It goes back when nobody takes it, when somebody waits for its account, when accounts or keys have changed, and at the end.
+/// Leases slots for turns that are still to come, so that those need not wait for it. The prefetcher owns a slot until a turn takes it, and with it the id under which it was leased;
+/// it returns what nobody takes, what somebody waits for, what was decided on accounts or keys that have changed, and all of it at the end.
 /// </summary>
-internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper leases, IOptions<EdgeOptions> options, TimeProvider time, ILogger<SlotsAhead> logger) : BackgroundService
+internal sealed partial class SlotPrefetcher(AccountsClient accounts, LeaseKeeper leases, IOptions<EdgeOptions> options, TimeProvider time, ILogger<SlotPrefetcher> logger) : BackgroundService
 {
     private const int MostShapes = 1000;
 
@@ -19,7 +19,7 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     // Much less than the shortest lease: a process that was frozen must not take what is another's by now.
-    private static readonly TimeSpan Known = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ValidAfterCheck = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestUnused = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan AfterContention = TimeSpan.FromSeconds(2);
 
@@ -28,9 +28,9 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
     private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<TurnShape, AheadShelf> _shelves = [];
-    private readonly ConcurrentQueue<BegunTurn> _begun = new();
-    private readonly RunningTasks _asking = new();
+    private readonly Dictionary<TurnShape, PrefetchedSlotPool> _pools = [];
+    private readonly ConcurrentQueue<StartedTurn> _started = new();
+    private readonly RunningTasks _calls = new();
     private long _checkedAt;
     private bool _isOver;
 
@@ -47,33 +47,33 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
     }
 
     /// <summary>A slot that will do for a turn, which is that turn's from now on; null if there is none, or the turn is to be asked for by itself.</summary>
-    public AheadSlot? TryTake(AdmissionRequest request)
+    public PrefetchedSlot? TryTake(AdmissionRequest request)
     {
-        if (options.Value.SlotsAhead == 0 || request is not { Purpose: AdmissionPurpose.Turn, MovesFrom: null, RefreshCredential: false, ExcludedAccountIds: null or { Count: 0 } })
+        if (options.Value.PrefetchedSlots == 0 || request is not { Purpose: AdmissionPurpose.Turn, MovesFrom: null, RefreshCredential: false, ExcludedAccountIds: null or { Count: 0 } })
         {
             return null;
         }
         var shape = new TurnShape(request.KeyId, request.Model, request.NeedsWebSockets, request.PreferredAccountId);
         lock (_lock)
         {
-            if (_isOver || (!_shelves.TryGetValue(shape, out var shelf) && !MayAdd(shape)))
+            if (_isOver || (!_pools.TryGetValue(shape, out var pool) && !MayAdd(shape)))
             {
                 return null;
             }
-            shelf ??= _shelves[shape] = new AheadShelf(time);
-            shelf.CountTurn();
-            var taken = shelf.Take(request, slot => time.GetElapsedTime(Math.Max(slot.LeasedAt, _checkedAt)) < Known);
-            if (shelf.Missing(options.Value.SlotsAhead) is > 0 and var wanted && Math.Min(wanted, AccountsRoutes.MaxTurns - CountKept()) is > 0 and var missing)
+            pool ??= _pools[shape] = new PrefetchedSlotPool(time);
+            pool.CountTurn();
+            var taken = pool.Take(request, slot => time.GetElapsedTime(Math.Max(slot.LeasedAt, _checkedAt)) < ValidAfterCheck);
+            if (pool.Missing(options.Value.PrefetchedSlots) is > 0 and var wanted && Math.Min(wanted, AccountsRoutes.MaxTurns - CountKept()) is > 0 and var missing)
             {
-                shelf.IsAsking = true;
-                _asking.Add(Task.Run(() => AskAsync(shape, shelf, missing)));
+                pool.IsAsking = true;
+                _calls.Add(Task.Run(() => AskAsync(shape, pool, missing)));
             }
             return taken;
         }
     }
 
     /// <summary>A turn runs in the slot that it took, and holds it: from now on it is booked, should this process die.</summary>
-    public void Begin(BegunTurn turn) => _begun.Enqueue(turn);
+    public void MarkStarted(StartedTurn turn) => _started.Enqueue(turn);
 
     /// <summary>Waits for an admission. One that takes its time may be waiting for a slot that lies here.</summary>
     public async Task<AdmissionResponse?> MakeRoomForAsync(AdmissionRequest request, Task<AdmissionResponse?> admission, CancellationToken cancellationToken)
@@ -85,16 +85,16 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (await Task.WhenAny(admission, Task.Delay(Patience, time, done.Token)) != admission && !cancellationToken.IsCancellationRequested)
         {
-            GiveBack(Remove(slot => AheadShelf.Fits(slot.Account, request with { PreferredAccountId = null }), AfterContention));
+            BeginReturn(Remove(slot => PrefetchedSlotPool.Fits(slot.Account, request with { PreferredAccountId = null }), AfterContention));
         }
         await done.CancelAsync();
         return await admission;
     }
 
-    /// <summary>Gives back what is leased on an account that is not to be used now.</summary>
-    public void GiveUp(string accountId) => GiveBack(Remove(slot => slot.Account.Id == accountId, Interval));
+    /// <summary>Returns what is leased on an account that is not to be used now.</summary>
+    public void ReturnAll(string accountId) => BeginReturn(Remove(slot => slot.Account.Id == accountId, Interval));
 
-    /// <summary>Gives all back, as far as the service is there; the rest is free when its leases end.</summary>
+    /// <summary>Returns all, as far as the service is there; the rest is free when its leases end.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -104,13 +104,13 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         }
         try
         {
-            await _asking.WhenEndedAsync().WaitAsync(StopBound, time, cancellationToken);
-            GiveBack(Remove(_ => true, pause: null));
-            await _asking.WhenEndedAsync().WaitAsync(StopBound, time, cancellationToken);
+            await _calls.WhenEndedAsync().WaitAsync(StopBound, time, cancellationToken);
+            BeginReturn(Remove(_ => true, pause: null));
+            await _calls.WhenEndedAsync().WaitAsync(StopBound, time, cancellationToken);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
-            LogNotGivenBack();
+            LogNotReturned();
         }
     }
 
@@ -128,23 +128,23 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        SlotLease[] ahead;
+        SlotLease[] held;
         lock (_lock)
         {
-            foreach (var idle in _shelves.Where(shelf => shelf.Value.IsIdle).Select(shelf => shelf.Key).ToArray())
+            foreach (var idle in _pools.Where(pool => pool.Value.IsIdle).Select(pool => pool.Key).ToArray())
             {
-                _shelves.Remove(idle);
+                _pools.Remove(idle);
             }
-            ahead = [.. _shelves.Values.SelectMany(shelf => shelf.Slots).Select(slot => slot.Lease).Take(AccountsRoutes.MaxTurns)];
+            held = [.. _pools.Values.SelectMany(pool => pool.Slots).Select(slot => slot.Lease).Take(AccountsRoutes.MaxTurns)];
         }
-        var begun = Begun();
-        if (ahead.Length == 0 && begun.Count == 0)
+        var started = StillRunning();
+        if (held.Length == 0 && started.Count == 0)
         {
             return;
         }
-        if (await accounts.RenewAheadAsync(new RenewAheadRequest(ahead, begun), cancellationToken) is not { } answer)
+        if (await accounts.RenewPrefetchedAsync(new RenewPrefetchedRequest(held, started), cancellationToken) is not { } answer)
         {
-            begun.ForEach(Begin);
+            started.ForEach(MarkStarted);
             return;
         }
         lock (_lock)
@@ -155,14 +155,14 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         _ = Remove(slot => lost.Contains(slot.TurnId), pause: null);
         var unwanted = Remove(slot => answer.Version != slot.Version || time.GetElapsedTime(slot.LeasedAt) > LongestUnused, pause: null);
         var wanted = Remove(slot => answer.Wanted.Contains(slot.Account.Id), AfterContention);
-        GiveBack([.. unwanted, .. wanted]);
+        BeginReturn([.. unwanted, .. wanted]);
     }
 
     // Most have ended by now; those that have not are booked if this process dies.
-    private List<BegunTurn> Begun()
+    private List<StartedTurn> StillRunning()
     {
-        var running = new List<BegunTurn>();
-        while (running.Count < AccountsRoutes.MaxTurns && _begun.TryDequeue(out var turn))
+        var running = new List<StartedTurn>();
+        while (running.Count < AccountsRoutes.MaxTurns && _started.TryDequeue(out var turn))
         {
             if (leases.IsHeld(turn.TurnId))
             {
@@ -173,75 +173,75 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
     }
 
     // What the service does not answer for ends with its lease.
-    private async Task AskAsync(TurnShape shape, AheadShelf shelf, int count)
+    private async Task AskAsync(TurnShape shape, PrefetchedSlotPool pool, int count)
     {
         var began = time.GetTimestamp();
         var now = time.GetUtcNow();
-        Guid[] ids = [.. Enumerable.Range(0, Math.Min(count, LeaseAheadRequest.MostTurns)).Select(_ => Guid.CreateVersion7(now))];
-        LeaseAheadResponse? answer = null;
+        Guid[] ids = [.. Enumerable.Range(0, Math.Min(count, PrefetchRequest.MostTurns)).Select(_ => Guid.CreateVersion7(now))];
+        PrefetchResponse? answer = null;
         try
         {
-            answer = await accounts.LeaseAheadAsync(new LeaseAheadRequest(ids, shape.KeyId, shape.Model, shape.NeedsWebSockets, shape.PreferredAccountId), CancellationToken.None);
+            answer = await accounts.PrefetchAsync(new PrefetchRequest(ids, shape.KeyId, shape.Model, shape.NeedsWebSockets, shape.PreferredAccountId), CancellationToken.None);
         }
         catch (Exception fault)
         {
             LogFault(fault);
         }
-        AheadSlot[] leased = [.. (answer?.Leases ?? []).Select(lease => new AheadSlot(lease.TurnId, answer!.Accounts.First(account => account.Id == lease.AccountId), answer.Version, began))];
+        PrefetchedSlot[] leased = [.. (answer?.Leases ?? []).Select(lease => new PrefetchedSlot(lease.TurnId, answer!.Accounts.First(account => account.Id == lease.AccountId), answer.Version, began))];
         bool isUnwanted;
         lock (_lock)
         {
-            shelf.IsAsking = false;
-            isUnwanted = _isOver || shelf.IsResting;
+            pool.IsAsking = false;
+            isUnwanted = _isOver || pool.IsResting;
             if (!isUnwanted)
             {
-                Array.ForEach(leased, shelf.Add);
+                Array.ForEach(leased, pool.Add);
             }
             if (leased.Length < ids.Length)
             {
-                shelf.Rest(Interval);
+                pool.Rest(Interval);
             }
         }
         if (isUnwanted)
         {
-            // Somebody has begun to wait since it was asked for.
-            await GiveBackAsync(leased);
+            // Somebody has started to wait since it was asked for.
+            await ReturnAsync(leased);
         }
     }
 
-    private List<AheadSlot> Remove(Predicate<AheadSlot> matches, TimeSpan? pause)
+    private List<PrefetchedSlot> Remove(Predicate<PrefetchedSlot> matches, TimeSpan? pause)
     {
         lock (_lock)
         {
-            var removed = new List<AheadSlot>();
-            foreach (var shelf in _shelves.Values)
+            var removed = new List<PrefetchedSlot>();
+            foreach (var pool in _pools.Values)
             {
-                var some = shelf.Remove(matches);
+                var some = pool.Remove(matches);
                 removed.AddRange(some);
                 if (some.Count > 0 && pause is { } rest)
                 {
-                    shelf.Rest(rest);
+                    pool.Rest(rest);
                 }
             }
             return removed;
         }
     }
 
-    private void GiveBack(IReadOnlyList<AheadSlot> slots)
+    private void BeginReturn(IReadOnlyList<PrefetchedSlot> slots)
     {
         if (slots.Count > 0)
         {
-            _asking.Add(GiveBackAsync(slots));
+            _calls.Add(ReturnAsync(slots));
         }
     }
 
-    private async Task GiveBackAsync(IReadOnlyList<AheadSlot> slots)
+    private async Task ReturnAsync(IReadOnlyList<PrefetchedSlot> slots)
     {
         try
         {
             foreach (var some in slots.Chunk(AccountsRoutes.MaxTurns))
             {
-                await accounts.GiveBackAsync([.. some.Select(slot => slot.Lease)]);
+                await accounts.ReturnSlotsAsync([.. some.Select(slot => slot.Lease)]);
             }
         }
         catch (Exception fault)
@@ -250,13 +250,13 @@ internal sealed partial class SlotsAhead(AccountsClient accounts, LeaseKeeper le
         }
     }
 
-    private bool MayAdd(TurnShape shape) => _shelves.Count < MostShapes && _shelves.Keys.Count(known => known.KeyId == shape.KeyId) < MostShapesOfKey;
+    private bool MayAdd(TurnShape shape) => _pools.Count < MostShapes && _pools.Keys.Count(known => known.KeyId == shape.KeyId) < MostShapesOfKey;
 
-    private int CountKept() => _shelves.Values.Sum(shelf => shelf.Slots.Count);
+    private int CountKept() => _pools.Values.Sum(pool => pool.Slots.Count);
 
-    [LoggerMessage(412, LogLevel.Error, "A fault while slots were leased ahead or given back")]
+    [LoggerMessage(412, LogLevel.Error, "A fault while slots were prefetched or returned")]
     private partial void LogFault(Exception fault);
 
-    [LoggerMessage(413, LogLevel.Warning, "Slots that were leased ahead could not be given back; they are free when their leases end")]
-    private partial void LogNotGivenBack();
+    [LoggerMessage(413, LogLevel.Warning, "Slots that were prefetched could not be returned; they are free when their leases end")]
+    private partial void LogNotReturned();
 }

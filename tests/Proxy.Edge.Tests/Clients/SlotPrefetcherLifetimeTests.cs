@@ -10,15 +10,15 @@ using Testing;
 namespace Proxy.Edge.Tests.Clients;
 
 /// <summary>What becomes of slots at hand while time passes by the hand of the test: nothing goes back for its age alone unless the test lets it grow old.</summary>
-public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
+public sealed class SlotPrefetcherLifetimeTests : IAsyncLifetime
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
 
     private readonly FakeAccounts _accounts = new();
-    private readonly FakeTimeProvider _time = new();
+    private readonly CountedTime _time = new();
     private HttpClient _http = null!;
     private LeaseKeeper _leases = null!;
-    private SlotsAhead _ahead = null!;
+    private SlotPrefetcher _prefetcher = null!;
 
     public async Task InitializeAsync()
     {
@@ -28,14 +28,16 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         _http = new HttpClient { BaseAddress = new Uri(_accounts.Address), DefaultRequestHeaders = { { InternalToken.Header, FakeService.Token } } };
         var client = new AccountsClient(_http);
         _leases = new LeaseKeeper(client, _time, NullLogger<LeaseKeeper>.Instance);
-        _ahead = new SlotsAhead(client, _leases, Options.Create(new EdgeOptions()), _time, NullLogger<SlotsAhead>.Instance);
-        await _ahead.StartAsync(CancellationToken.None);
+        _prefetcher = new SlotPrefetcher(client, _leases, Options.Create(new EdgeOptions()), _time, NullLogger<SlotPrefetcher>.Instance);
+        await _prefetcher.StartAsync(CancellationToken.None);
+        // Time that passes before its loop has begun would be no tick.
+        await Eventually.TrueAsync(() => _time.Timers == 1);
     }
 
     public async Task DisposeAsync()
     {
-        await _ahead.StopAsync(CancellationToken.None);
-        _ahead.Dispose();
+        await _prefetcher.StopAsync(CancellationToken.None);
+        _prefetcher.Dispose();
         _leases.Dispose();
         _http.Dispose();
         await _accounts.DisposeAsync();
@@ -47,8 +49,8 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         await FillAsync();
         _accounts.Version = "2";
         _time.Advance(Tick);
-        await Eventually.TrueAsync(() => _ahead.Count == 0 && _accounts.Slots == 0);
-        Assert.Equal(2, _accounts.GivenBack.Count);
+        await Eventually.TrueAsync(() => _prefetcher.Count == 0 && _accounts.Slots == 0);
+        Assert.Equal(2, _accounts.Returned.Count);
     }
 
     [Fact]
@@ -57,29 +59,29 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         await FillAsync();
         _accounts.Wanted = ["acc-a"];
         _time.Advance(Tick);
-        await Eventually.TrueAsync(() => _ahead.Count == 0 && _accounts.Slots == 0);
+        await Eventually.TrueAsync(() => _prefetcher.Count == 0 && _accounts.Slots == 0);
         _accounts.Wanted = [];
-        var asked = _accounts.AskedAhead.Count;
+        var asked = _accounts.Prefetches.Count;
         TakeTwice();
         _time.Advance(TimeSpan.FromSeconds(1.9));
         TakeTwice();
-        Assert.Equal(asked, _accounts.AskedAhead.Count);
+        Assert.Equal(asked, _accounts.Prefetches.Count);
         _time.Advance(TimeSpan.FromSeconds(0.2));
         TakeTwice();
-        await Eventually.TrueAsync(() => _accounts.AskedAhead.Count > asked);
+        await Eventually.TrueAsync(() => _accounts.Prefetches.Count > asked);
     }
 
     [Fact]
     public async Task What_was_lost_is_not_taken_and_not_given_back()
     {
         await FillAsync();
-        foreach (var turn in _accounts.AskedAhead.SelectMany(asked => asked.TurnIds))
+        foreach (var turn in _accounts.Prefetches.SelectMany(asked => asked.TurnIds))
         {
             _accounts.Lost[turn] = true;
         }
         _time.Advance(Tick);
-        await Eventually.TrueAsync(() => _ahead.Count == 0);
-        Assert.Empty(_accounts.GivenBack);
+        await Eventually.TrueAsync(() => _prefetcher.Count == 0);
+        Assert.Empty(_accounts.Returned);
     }
 
     [Fact]
@@ -90,9 +92,9 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         {
             await ConfirmAsync();
         }
-        Assert.Equal(2, _ahead.Count);
+        Assert.Equal(2, _prefetcher.Count);
         _time.Advance(Tick);
-        await Eventually.TrueAsync(() => _ahead.Count == 0 && _accounts.Slots == 0);
+        await Eventually.TrueAsync(() => _prefetcher.Count == 0 && _accounts.Slots == 0);
     }
 
     // A process that was frozen, or cut off, does not know whose its slots are by now.
@@ -102,10 +104,10 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         await FillAsync();
         _accounts.IsAway = true;
         _time.Advance(TimeSpan.FromSeconds(0.9));
-        Assert.NotNull(_ahead.TryTake(Some()));
+        Assert.NotNull(_prefetcher.TryTake(Some()));
         _time.Advance(TimeSpan.FromSeconds(0.1));
-        Assert.Null(_ahead.TryTake(Some()));
-        Assert.Equal(1, _ahead.Count);
+        Assert.Null(_prefetcher.TryTake(Some()));
+        Assert.Equal(1, _prefetcher.Count);
         _accounts.IsAway = false;
     }
 
@@ -113,10 +115,10 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
     public async Task On_an_account_that_is_given_up_nothing_is_kept()
     {
         await FillAsync();
-        _ahead.GiveUp("acc-b");
-        Assert.Equal(2, _ahead.Count);
-        _ahead.GiveUp("acc-a");
-        Assert.Equal(0, _ahead.Count);
+        _prefetcher.ReturnAll("acc-b");
+        Assert.Equal(2, _prefetcher.Count);
+        _prefetcher.ReturnAll("acc-a");
+        Assert.Equal(0, _prefetcher.Count);
         await Eventually.TrueAsync(() => _accounts.Slots == 0);
     }
 
@@ -125,15 +127,15 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
     {
         await FillAsync();
         var elsewhere = new TaskCompletionSource<AdmissionResponse?>();
-        var waiting = _ahead.MakeRoomForAsync(Some() with { Domain = "dom-b" }, elsewhere.Task, CancellationToken.None);
+        var waiting = _prefetcher.MakeRoomForAsync(Some() with { Domain = "dom-b" }, elsewhere.Task, CancellationToken.None);
         _time.Advance(TimeSpan.FromMilliseconds(100));
-        Assert.Equal(2, _ahead.Count);
+        Assert.Equal(2, _prefetcher.Count);
         var here = new TaskCompletionSource<AdmissionResponse?>();
-        var waitingHere = _ahead.MakeRoomForAsync(Some() with { PreferredAccountId = "acc-b" }, here.Task, CancellationToken.None);
+        var waitingHere = _prefetcher.MakeRoomForAsync(Some() with { PreferredAccountId = "acc-b" }, here.Task, CancellationToken.None);
         _time.Advance(TimeSpan.FromMilliseconds(99));
-        Assert.Equal(2, _ahead.Count);
+        Assert.Equal(2, _prefetcher.Count);
         _time.Advance(TimeSpan.FromMilliseconds(1));
-        await Eventually.TrueAsync(() => _ahead.Count == 0 && _accounts.Slots == 0);
+        await Eventually.TrueAsync(() => _prefetcher.Count == 0 && _accounts.Slots == 0);
         elsewhere.SetResult(null);
         here.SetResult(null);
         await Task.WhenAll(waiting, waitingHere);
@@ -146,7 +148,7 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         await FillAsync();
         using var left = new CancellationTokenSource();
         var admission = new TaskCompletionSource<AdmissionResponse?>();
-        var waiting = _ahead.MakeRoomForAsync(Some(), admission.Task, left.Token);
+        var waiting = _prefetcher.MakeRoomForAsync(Some(), admission.Task, left.Token);
         await left.CancelAsync();
         for (var turn = 0; turn < 100; turn++)
         {
@@ -154,19 +156,19 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         }
         admission.SetCanceled(left.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
-        Assert.Equal(2, _ahead.Count);
-        Assert.Empty(_accounts.GivenBack);
+        Assert.Equal(2, _prefetcher.Count);
+        Assert.Empty(_accounts.Returned);
     }
 
     [Fact]
     public async Task Turns_that_prefer_an_account_have_slots_of_their_own()
     {
         var prefers = Some() with { PreferredAccountId = "acc-b" };
-        Assert.Null(_ahead.TryTake(prefers));
-        Assert.Null(_ahead.TryTake(prefers));
-        await Eventually.TrueAsync(() => _ahead.Count == 2);
-        Assert.Null(_ahead.TryTake(Some()));
-        Assert.Equal("acc-b", _ahead.TryTake(prefers)?.Account.Id);
+        Assert.Null(_prefetcher.TryTake(prefers));
+        Assert.Null(_prefetcher.TryTake(prefers));
+        await Eventually.TrueAsync(() => _prefetcher.Count == 2);
+        Assert.Null(_prefetcher.TryTake(Some()));
+        Assert.Equal("acc-b", _prefetcher.TryTake(prefers)?.Account.Id);
     }
 
     [Fact]
@@ -174,7 +176,7 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
     {
         for (var model = 0; model < 1200; model++)
         {
-            Assert.Null(_ahead.TryTake(Some() with { KeyId = "key-2", Model = $"m-{model}" }));
+            Assert.Null(_prefetcher.TryTake(Some() with { KeyId = "key-2", Model = $"m-{model}" }));
         }
         await FillAsync();
     }
@@ -182,10 +184,10 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
     [Fact]
     public async Task A_turn_that_has_begun_is_told_until_the_service_has_heard_it()
     {
-        var turn = new BegunTurn(Guid.CreateVersion7(), "acc-a", "key-1", "m");
+        var turn = new StartedTurn(Guid.CreateVersion7(), "acc-a", "key-1", "m");
         _leases.Hold(turn.TurnId, turn.AccountId);
-        _ahead.Begin(turn);
-        _ahead.Begin(turn with { TurnId = Guid.CreateVersion7() });
+        _prefetcher.MarkStarted(turn);
+        _prefetcher.MarkStarted(turn with { TurnId = Guid.CreateVersion7() });
         _accounts.IsAway = true;
         _time.Advance(Tick);
         await Eventually.TrueAsync(() => _accounts.Missed > 0);
@@ -193,34 +195,34 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         await Eventually.TrueAsync(() =>
         {
             _time.Advance(Tick);
-            return !_accounts.Begun.IsEmpty;
+            return !_accounts.Started.IsEmpty;
         });
         // The other one does not run any more.
-        Assert.Equal(turn, Assert.Single(_accounts.Begun.Distinct()));
+        Assert.Equal(turn, Assert.Single(_accounts.Started.Distinct()));
     }
 
     [Fact]
     public async Task What_comes_after_the_end_is_not_kept()
     {
         await FillAsync();
-        await _ahead.StopAsync(CancellationToken.None);
-        Assert.Equal((0, 0), (_ahead.Count, _accounts.Slots));
+        await _prefetcher.StopAsync(CancellationToken.None);
+        Assert.Equal((0, 0), (_prefetcher.Count, _accounts.Slots));
         TakeTwice();
-        Assert.Equal(0, _ahead.Count);
+        Assert.Equal(0, _prefetcher.Count);
     }
 
     private static AdmissionRequest Some() => new(Guid.CreateVersion7(), AdmissionPurpose.Turn, "key-1", "m", null, null, null, NeedsWebSockets: false, WaitMs: 0);
 
     private void TakeTwice()
     {
-        Assert.Null(_ahead.TryTake(Some()));
-        Assert.Null(_ahead.TryTake(Some()));
+        Assert.Null(_prefetcher.TryTake(Some()));
+        Assert.Null(_prefetcher.TryTake(Some()));
     }
 
     private async Task FillAsync()
     {
         TakeTwice();
-        await Eventually.TrueAsync(() => _ahead.Count == 2);
+        await Eventually.TrueAsync(() => _prefetcher.Count == 2);
     }
 
     // A tick, and the service's answer to it.
@@ -229,5 +231,19 @@ public sealed class SlotsAheadConfirmationTests : IAsyncLifetime
         var before = _accounts.Confirmations;
         _time.Advance(Tick);
         await Eventually.TrueAsync(() => _accounts.Confirmations > before);
+    }
+
+    private sealed class CountedTime : FakeTimeProvider
+    {
+        private int _timers;
+
+        public int Timers => Volatile.Read(ref _timers);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            Interlocked.Increment(ref _timers);
+            return timer;
+        }
     }
 }

@@ -6,7 +6,7 @@ namespace Proxy.Edge.Clients;
 /// <param name="TurnId">The id under which it was leased, and which that turn will have.</param>
 /// <param name="Version">The state of accounts and keys it was decided on.</param>
 /// <param name="LeasedAt">When it was asked for, on the monotonic clock.</param>
-internal sealed record AheadSlot(Guid TurnId, AdmittedAccount Account, string Version, long LeasedAt)
+internal sealed record PrefetchedSlot(Guid TurnId, AdmittedAccount Account, string Version, long LeasedAt)
 {
     public SlotLease Lease => new(TurnId, Account.Id);
 }
@@ -15,14 +15,14 @@ internal sealed record AheadSlot(Guid TurnId, AdmittedAccount Account, string Ve
 /// <param name="PreferredAccountId">The only account that will do for them without asking; null where the service is to choose.</param>
 internal readonly record struct TurnShape(string KeyId, string? Model, bool NeedsWebSockets, string? PreferredAccountId);
 
-/// <summary>The slots that were leased ahead for turns of one shape, and how many of those there were lately. Not for several threads at once.</summary>
-internal sealed class AheadShelf(TimeProvider time)
+/// <summary>The slots that were prefetched for turns of one shape, and how many of those there were lately. Not for several threads at once.</summary>
+internal sealed class PrefetchedSlotPool(TimeProvider time)
 {
     // A turn that comes alone is not worth a slot that lies idle.
     private const int FewTurns = 2;
     private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(250);
 
-    private readonly List<AheadSlot> _slots = [];
+    private readonly List<PrefetchedSlot> _slots = [];
     private long _windowBegan = time.GetTimestamp();
     private int _turns, _turnsBefore;
     private long? _notBefore;
@@ -30,7 +30,7 @@ internal sealed class AheadShelf(TimeProvider time)
     /// <summary>True while slots are being asked for.</summary>
     public bool IsAsking { get; set; }
 
-    public IReadOnlyList<AheadSlot> Slots => _slots;
+    public IReadOnlyList<PrefetchedSlot> Slots => _slots;
 
     /// <summary>True if no turn of its shape has come for a while.</summary>
     public bool IsIdle => _slots.Count == 0 && !IsAsking && time.GetElapsedTime(_windowBegan) > Window * 8;
@@ -60,10 +60,10 @@ internal sealed class AheadShelf(TimeProvider time)
     /// <summary>True within that time.</summary>
     public bool IsResting => _notBefore is { } notBefore && time.GetTimestamp() < notBefore;
 
-    public void Add(AheadSlot slot) => _slots.Add(slot);
+    public void Add(PrefetchedSlot slot) => _slots.Add(slot);
 
     /// <summary>The oldest slot that will do for the request, and is still known to be leased.</summary>
-    public AheadSlot? Take(AdmissionRequest request, Predicate<AheadSlot> isKnown)
+    public PrefetchedSlot? Take(AdmissionRequest request, Predicate<PrefetchedSlot> isKnown)
     {
         var index = _slots.FindIndex(slot => isKnown(slot) && Fits(slot.Account, request));
         if (index < 0)
@@ -76,7 +76,7 @@ internal sealed class AheadShelf(TimeProvider time)
     }
 
     /// <summary>Takes out all that match.</summary>
-    public IReadOnlyList<AheadSlot> Remove(Predicate<AheadSlot> matches)
+    public IReadOnlyList<PrefetchedSlot> Remove(Predicate<PrefetchedSlot> matches)
     {
         var removed = _slots.FindAll(matches);
         _slots.RemoveAll(matches);

@@ -9,7 +9,7 @@ using Proxy.Accounts.Quotas;
 namespace Proxy.Accounts.Tests;
 
 /// <summary>Slots for turns that are still to come, as edges ask for them.</summary>
-public sealed class AheadTests : StoresTest
+public sealed class PrefetchTests : StoresTest
 {
     private const string Key = """{"name":"team","key":"cp-team-0123456789","models":["gpt-*"]}""";
 
@@ -68,7 +68,7 @@ public sealed class AheadTests : StoresTest
         var waiting = host.AdmitAsync(waitMs: 60_000);
         await Testing.Eventually.TrueAsync(async () => (await RenewAsync(host, leased)).Wanted.Contains(leased[0].AccountId));
 
-        Assert.Equal(HttpStatusCode.NoContent, await PostAsync(host, AccountsRoutes.GiveBack, new GiveBackRequest(leased), AccountsJson.Default.GiveBackRequest));
+        Assert.Equal(HttpStatusCode.NoContent, await PostAsync(host, AccountsRoutes.ReturnSlots, new ReturnSlotsRequest(leased), AccountsJson.Default.ReturnSlotsRequest));
         Assert.NotNull((await waiting).Account);
     }
 
@@ -77,7 +77,7 @@ public sealed class AheadTests : StoresTest
     {
         await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main"), Key));
         var leased = (await LeaseAsync(host, Turns(3))).Leases;
-        await RenewAsync(host, leased.Skip(1), new BegunTurn(leased[0].TurnId, leased[0].AccountId, "key-1", "gpt-5"));
+        await RenewAsync(host, leased.Skip(1), new StartedTurn(leased[0].TurnId, leased[0].AccountId, "key-1", "gpt-5"));
         foreach (var key in new[] { "leases", "slots:" + leased[0].AccountId })
         {
             foreach (var lease in leased)
@@ -96,29 +96,29 @@ public sealed class AheadTests : StoresTest
     public async Task Too_many_at_once_are_refused()
     {
         await using var host = await AccountsHost.StartAsync(Stores, Seed(AccountJson("main"), Key));
-        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.LeaseAhead, Request("key", Turns(65), "m"), AccountsJson.Default.LeaseAheadRequest));
-        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.LeaseAhead, Request("key", [], "m"), AccountsJson.Default.LeaseAheadRequest));
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.Prefetch, Request("key", Turns(65), "m"), AccountsJson.Default.PrefetchRequest));
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.Prefetch, Request("key", [], "m"), AccountsJson.Default.PrefetchRequest));
         SlotLease[] many = [.. Turns(1001).Select(turn => new SlotLease(turn, "a"))];
-        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.GiveBack, new(many), AccountsJson.Default.GiveBackRequest));
-        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.RenewAhead, new(many, []), AccountsJson.Default.RenewAheadRequest));
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.ReturnSlots, new(many), AccountsJson.Default.ReturnSlotsRequest));
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(host, AccountsRoutes.RenewPrefetched, new(many, []), AccountsJson.Default.RenewPrefetchedRequest));
     }
 
     private static Guid[] Turns(int count) => [.. Enumerable.Range(0, count).Select(_ => Guid.CreateVersion7())];
 
-    private static LeaseAheadRequest Request(string keyId, IReadOnlyList<Guid> turns, string? model) => new(turns, keyId, model, NeedsWebSockets: false, PreferredAccountId: null);
+    private static PrefetchRequest Request(string keyId, IReadOnlyList<Guid> turns, string? model) => new(turns, keyId, model, NeedsWebSockets: false, PreferredAccountId: null);
 
     private static async Task<string> KeyIdAsync(AccountsHost host) => (await host.CheckKeyAsync("cp-team-0123456789"))!.Id;
 
-    private static async Task<LeaseAheadResponse> LeaseAsync(AccountsHost host, IReadOnlyList<Guid> turns, string? model = "gpt-5", string? preferred = null)
+    private static async Task<PrefetchResponse> LeaseAsync(AccountsHost host, IReadOnlyList<Guid> turns, string? model = "gpt-5", string? preferred = null)
     {
-        using var response = await host.Internal.PostAsJsonAsync(AccountsRoutes.LeaseAhead, Request(await KeyIdAsync(host), turns, model) with { PreferredAccountId = preferred }, AccountsJson.Default.LeaseAheadRequest);
-        return (await response.Content.ReadFromJsonAsync(AccountsJson.Default.LeaseAheadResponse))!;
+        using var response = await host.Internal.PostAsJsonAsync(AccountsRoutes.Prefetch, Request(await KeyIdAsync(host), turns, model) with { PreferredAccountId = preferred }, AccountsJson.Default.PrefetchRequest);
+        return (await response.Content.ReadFromJsonAsync(AccountsJson.Default.PrefetchResponse))!;
     }
 
-    private static async Task<RenewAheadResponse> RenewAsync(AccountsHost host, IEnumerable<SlotLease> ahead, params BegunTurn[] begun)
+    private static async Task<RenewPrefetchedResponse> RenewAsync(AccountsHost host, IEnumerable<SlotLease> leases, params StartedTurn[] started)
     {
-        using var response = await host.Internal.PostAsJsonAsync(AccountsRoutes.RenewAhead, new([.. ahead], begun), AccountsJson.Default.RenewAheadRequest);
-        return (await response.Content.ReadFromJsonAsync(AccountsJson.Default.RenewAheadResponse))!;
+        using var response = await host.Internal.PostAsJsonAsync(AccountsRoutes.RenewPrefetched, new([.. leases], started), AccountsJson.Default.RenewPrefetchedRequest);
+        return (await response.Content.ReadFromJsonAsync(AccountsJson.Default.RenewPrefetchedResponse))!;
     }
 
     private static async Task<HttpStatusCode> PostAsync<T>(AccountsHost host, string route, T body, JsonTypeInfo<T> type)

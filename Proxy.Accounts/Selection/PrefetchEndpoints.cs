@@ -7,19 +7,19 @@ using Proxy.Accounts.Pool;
 namespace Proxy.Accounts.Selection;
 
 /// <summary>Slots for turns that are still to come: lease, renew, give back.</summary>
-internal static class AheadEndpoints
+internal static class PrefetchEndpoints
 {
-    public static void MapAhead(this IEndpointRouteBuilder app)
+    public static void MapPrefetch(this IEndpointRouteBuilder app)
     {
-        app.MapPost(AccountsRoutes.LeaseAhead, LeaseAsync);
-        app.MapPost(AccountsRoutes.RenewAhead, RenewAsync);
-        app.MapPost(AccountsRoutes.GiveBack, GiveBackAsync);
+        app.MapPost(AccountsRoutes.Prefetch, LeaseAsync);
+        app.MapPost(AccountsRoutes.RenewPrefetched, RenewAsync);
+        app.MapPost(AccountsRoutes.ReturnSlots, ReturnSlotsAsync);
     }
 
-    private static async Task<Results<Ok<LeaseAheadResponse>, BadRequest, StatusCodeHttpResult>> LeaseAsync(
-        LeaseAheadRequest request, AccountDirectory directory, AheadLeases ahead, IOptions<AccountsOptions> options, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<PrefetchResponse>, BadRequest, StatusCodeHttpResult>> LeaseAsync(
+        PrefetchRequest request, AccountDirectory directory, PrefetchLeases prefetch, IOptions<AccountsOptions> options, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (request.TurnIds.Count is 0 or > LeaseAheadRequest.MostTurns)
+        if (request.TurnIds.Count is 0 or > PrefetchRequest.MostTurns)
         {
             return TypedResults.BadRequest();
         }
@@ -33,15 +33,15 @@ internal static class AheadEndpoints
                 var now = time.GetUtcNow();
                 if (Candidates.Choose(snapshot, admission, now).Candidates is not { } chosen)
                 {
-                    return TypedResults.Ok(new LeaseAheadResponse(snapshot.Version, [], []));
+                    return TypedResults.Ok(new PrefetchResponse(snapshot.Version, [], []));
                 }
                 // Who prefers an account takes no slot of another without asking.
                 IReadOnlyList<Account> accounts = request.PreferredAccountId is null ? chosen.RotatedBy(request.TurnIds[0]).Accounts
                     : [.. chosen.Accounts.Where((_, index) => index == chosen.PreferredIndex)];
-                var (outcome, leases) = await ahead.LeaseAsync(request.TurnIds, request.KeyId, accounts, snapshot.Version);
+                var (outcome, leases) = await prefetch.LeaseAsync(request.TurnIds, request.KeyId, accounts, snapshot.Version);
                 if (outcome != LeaseOutcome.Stale)
                 {
-                    return TypedResults.Ok(new LeaseAheadResponse(snapshot.Version, leases, [.. accounts
+                    return TypedResults.Ok(new PrefetchResponse(snapshot.Version, leases, [.. accounts
                         .Where(account => leases.Any(lease => lease.AccountId == account.Key)).Select(account => account.Admit(options.Value.LeaseSeconds, now))]));
                 }
                 snapshot = await directory.ReloadAsync(snapshot, cancellationToken);
@@ -53,20 +53,20 @@ internal static class AheadEndpoints
         }
     }
 
-    private static async Task<Results<Ok<RenewAheadResponse>, BadRequest, StatusCodeHttpResult>> RenewAsync(
-        RenewAheadRequest request, SlotLeases slots, AheadLeases ahead, PoolVersion version)
+    private static async Task<Results<Ok<RenewPrefetchedResponse>, BadRequest, StatusCodeHttpResult>> RenewAsync(
+        RenewPrefetchedRequest request, SlotLeases slots, PrefetchLeases prefetch, PoolVersion version)
     {
-        if (request.Ahead.Count > AccountsRoutes.MaxTurns || request.Begun.Count > AccountsRoutes.MaxTurns)
+        if (request.Leases.Count > AccountsRoutes.MaxTurns || request.Started.Count > AccountsRoutes.MaxTurns)
         {
             return TypedResults.BadRequest();
         }
         try
         {
             var current = version.ReadAsync();
-            var wanted = ahead.BeginAsync(request.Begun, [.. request.Ahead.Select(lease => lease.AccountId).Distinct()]);
-            var lost = slots.RenewAsync(request.Ahead);
+            var wanted = prefetch.MarkStartedAsync(request.Started, [.. request.Leases.Select(lease => lease.AccountId).Distinct()]);
+            var lost = slots.RenewAsync(request.Leases);
             await Task.WhenAll(current, wanted, lost);
-            return TypedResults.Ok(new RenewAheadResponse(await current, await lost, await wanted));
+            return TypedResults.Ok(new RenewPrefetchedResponse(await current, await lost, await wanted));
         }
         catch (Exception exception) when (AdmissionEndpoints.IsStoreAway(exception))
         {
@@ -74,7 +74,7 @@ internal static class AheadEndpoints
         }
     }
 
-    private static async Task<Results<NoContent, BadRequest, StatusCodeHttpResult>> GiveBackAsync(GiveBackRequest request, SlotLeases slots, SlotWaiters waiters)
+    private static async Task<Results<NoContent, BadRequest, StatusCodeHttpResult>> ReturnSlotsAsync(ReturnSlotsRequest request, SlotLeases slots, SlotWaiters waiters)
     {
         if (request.Leases.Count > AccountsRoutes.MaxTurns)
         {

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace Benchmarks.Reports;
 
 /// <summary>Warnings and errors that the gateway's processes have written, each kind once.</summary>
-internal sealed partial class Complaints
+internal sealed partial class GatewayWarnings
 {
     private const int Most = 20;
     private const int Length = 300;
@@ -13,7 +13,7 @@ internal sealed partial class Complaints
     private readonly Dictionary<string, (string Line, int Count)> _kinds = [];
 
     /// <summary>Those in some lines of output.</summary>
-    public Complaints(IReadOnlyList<string> output)
+    public GatewayWarnings(IReadOnlyList<string> output)
     {
         for (var index = 0; index < output.Count; index++)
         {
@@ -28,7 +28,7 @@ internal sealed partial class Complaints
     }
 
     /// <summary>Those that came after others were read, as lines of text; empty if there were none.</summary>
-    public string Since(Complaints? before, string when)
+    public string Since(GatewayWarnings? before, string when)
     {
         var text = new StringBuilder();
         foreach (var (kind, (line, count)) in _kinds.OrderByDescending(kind => kind.Value.Count).Take(Most))

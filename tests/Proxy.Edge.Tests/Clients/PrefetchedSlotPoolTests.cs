@@ -4,8 +4,8 @@ using Proxy.Edge.Clients;
 
 namespace Proxy.Edge.Tests.Clients;
 
-/// <summary>How many slots are worth leasing ahead, and which one a turn may take.</summary>
-public sealed class AheadShelfTests
+/// <summary>How many slots are worth prefetching, and which one a turn may take.</summary>
+public sealed class PrefetchedSlotPoolTests
 {
     private readonly FakeTimeProvider _time = new();
 
@@ -20,40 +20,40 @@ public sealed class AheadShelfTests
     [InlineData(10, 0, 0, 0)]
     public void As_many_as_there_were_turns_lately_once_half_of_them_is_gone(int turns, int kept, int most, int missing)
     {
-        var shelf = ShelfWith(kept);
+        var pool = PoolWith(kept);
         for (var turn = 0; turn < turns; turn++)
         {
-            shelf.CountTurn();
+            pool.CountTurn();
         }
-        Assert.Equal(missing, shelf.Missing(most));
+        Assert.Equal(missing, pool.Missing(most));
     }
 
     [Fact]
     public void Turns_of_half_a_second_ago_do_not_count()
     {
-        var shelf = ShelfWith(0);
-        shelf.CountTurn();
+        var pool = PoolWith(0);
+        pool.CountTurn();
         _time.Advance(TimeSpan.FromMilliseconds(300));
-        shelf.CountTurn();
-        Assert.Equal(2, shelf.Missing(16));
+        pool.CountTurn();
+        Assert.Equal(2, pool.Missing(16));
         _time.Advance(TimeSpan.FromMilliseconds(600));
-        shelf.CountTurn();
-        Assert.Equal(0, shelf.Missing(16));
+        pool.CountTurn();
+        Assert.Equal(0, pool.Missing(16));
     }
 
     [Fact]
     public void While_it_asks_or_rests_it_asks_for_no_more()
     {
-        var shelf = ShelfWith(0);
-        shelf.CountTurn();
-        shelf.CountTurn();
-        shelf.IsAsking = true;
-        Assert.Equal(0, shelf.Missing(16));
-        shelf.IsAsking = false;
-        shelf.Rest(TimeSpan.FromMilliseconds(100));
-        Assert.Equal(0, shelf.Missing(16));
+        var pool = PoolWith(0);
+        pool.CountTurn();
+        pool.CountTurn();
+        pool.IsAsking = true;
+        Assert.Equal(0, pool.Missing(16));
+        pool.IsAsking = false;
+        pool.Rest(TimeSpan.FromMilliseconds(100));
+        Assert.Equal(0, pool.Missing(16));
         _time.Advance(TimeSpan.FromMilliseconds(101));
-        Assert.Equal(2, shelf.Missing(16));
+        Assert.Equal(2, pool.Missing(16));
     }
 
     [Theory]
@@ -68,37 +68,37 @@ public sealed class AheadShelfTests
     [InlineData("dom-a", null, "b", null)]
     public void A_turn_takes_what_it_demands_and_what_it_prefers_or_nothing(string? domain, string? only, string? preferred, string? taken)
     {
-        var shelf = ShelfWith(0);
-        shelf.Add(Slot("a"));
-        shelf.Add(Slot("b"));
+        var pool = PoolWith(0);
+        pool.Add(Slot("a"));
+        pool.Add(Slot("b"));
         var request = new AdmissionRequest(Guid.Empty, AdmissionPurpose.Turn, "key-1", "m", domain, preferred, null, NeedsWebSockets: false, WaitMs: 0, OnlyAccountId: only);
-        Assert.Null(shelf.Take(request, isKnown: _ => false));
-        Assert.Equal(taken, shelf.Take(request, isKnown: _ => true)?.Account.Id);
-        Assert.Equal(taken is null ? 2 : 1, shelf.Slots.Count);
+        Assert.Null(pool.Take(request, isKnown: _ => false));
+        Assert.Equal(taken, pool.Take(request, isKnown: _ => true)?.Account.Id);
+        Assert.Equal(taken is null ? 2 : 1, pool.Slots.Count);
     }
 
     [Fact]
     public void It_is_idle_when_it_is_empty_and_no_turn_has_come_for_a_while()
     {
-        var shelf = ShelfWith(1);
+        var pool = PoolWith(1);
         _time.Advance(TimeSpan.FromSeconds(3));
-        Assert.False(shelf.IsIdle);
-        shelf.Remove(_ => true);
-        Assert.True(shelf.IsIdle);
-        shelf.CountTurn();
-        Assert.False(shelf.IsIdle);
+        Assert.False(pool.IsIdle);
+        pool.Remove(_ => true);
+        Assert.True(pool.IsIdle);
+        pool.CountTurn();
+        Assert.False(pool.IsIdle);
     }
 
-    private AheadShelf ShelfWith(int slots)
+    private PrefetchedSlotPool PoolWith(int slots)
     {
-        var shelf = new AheadShelf(_time);
+        var pool = new PrefetchedSlotPool(_time);
         for (var slot = 0; slot < slots; slot++)
         {
-            shelf.Add(Slot("a"));
+            pool.Add(Slot("a"));
         }
-        return shelf;
+        return pool;
     }
 
-    private AheadSlot Slot(string account) => new(
+    private PrefetchedSlot Slot(string account) => new(
         Guid.CreateVersion7(), new AdmittedAccount(account, account, "http://upstream", $"dom-{account}", true, true, CredentialKind.Bearer, "t", 30), "1", _time.GetTimestamp());
 }

@@ -6,7 +6,7 @@ using Testing.Processes;
 namespace Benchmarks.Targets;
 
 /// <summary>This program in another mode, as a process of its own.</summary>
-internal sealed class OwnProcess : IAsyncDisposable
+internal sealed class BenchmarkProcess : IAsyncDisposable
 {
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(20);
 
@@ -14,7 +14,7 @@ internal sealed class OwnProcess : IAsyncDisposable
     private readonly Launch _launch;
     private RestartingProcess _process;
 
-    private OwnProcess(string name, Launch launch, Uri address)
+    private BenchmarkProcess(string name, Launch launch, Uri address)
     {
         (_name, _launch, Address) = (name, launch, address);
         _process = RestartingProcess.Start(name, launch);
@@ -27,14 +27,14 @@ internal sealed class OwnProcess : IAsyncDisposable
     /// <summary>Starts one, and waits until it serves.</summary>
     /// <param name="mode">The mode, which takes the address first.</param>
     /// <param name="arguments">Further arguments of the mode.</param>
-    public static async Task<OwnProcess> StartAsync(string mode, params string[] arguments)
+    public static async Task<BenchmarkProcess> StartAsync(string mode, params string[] arguments)
     {
         var address = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{FreePorts.InARow(1)}");
         var launch = new Launch(BuiltPrograms.Dotnet, [BuiltPrograms.Of("Benchmarks"), mode, address, .. arguments])
         {
             Environment = new Dictionary<string, string>(ChildEnvironment.Inherited()) { ["DOTNET_gcServer"] = CollectorOfEdge() },
         };
-        var process = new OwnProcess(mode, launch, new Uri(address));
+        var process = new BenchmarkProcess(mode, launch, new Uri(address));
         await process.UntilReadyAsync();
         return process;
     }

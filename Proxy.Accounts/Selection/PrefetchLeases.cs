@@ -8,10 +8,10 @@ using StackExchange.Redis;
 namespace Proxy.Accounts.Selection;
 
 /// <summary>Leases of slots for turns that are still to come, in Redis, beside those of <see cref="SlotLeases"/>: renewed, released and found like them.</summary>
-internal sealed class AheadLeases(IConnectionMultiplexer redis, IOptions<AccountsOptions> options)
+internal sealed class PrefetchLeases(IConnectionMultiplexer redis, IOptions<AccountsOptions> options)
 {
-    private readonly string _lease = EmbeddedText.Read(typeof(AheadLeases).Assembly, "lease-ahead.lua");
-    private readonly string _begin = EmbeddedText.Read(typeof(AheadLeases).Assembly, "begin-ahead.lua");
+    private readonly string _lease = EmbeddedText.Read(typeof(PrefetchLeases).Assembly, "prefetch.lua");
+    private readonly string _begin = EmbeddedText.Read(typeof(PrefetchLeases).Assembly, "mark-started.lua");
 
     /// <summary>Leases slots for the first of the turns, as far as there is room to spare; the outcome is never <see cref="LeaseOutcome.Full"/>.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
@@ -39,13 +39,13 @@ internal sealed class AheadLeases(IConnectionMultiplexer redis, IOptions<Account
 
     /// <summary>Keeps what the turns are booked as, should they be lost; returns those of the accounts for which somebody waits.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task<IReadOnlyList<string>> BeginAsync(IReadOnlyList<BegunTurn> begun, IReadOnlyList<string> accounts)
+    public async Task<IReadOnlyList<string>> MarkStartedAsync(IReadOnlyList<StartedTurn> started, IReadOnlyList<string> accounts)
     {
-        RedisKey[] keys = [SlotKeys.Reservations, .. begun.Select(turn => SlotKeys.Slots(turn.AccountId)), .. accounts.Select(SlotKeys.Waiting)];
+        RedisKey[] keys = [SlotKeys.Reservations, .. started.Select(turn => SlotKeys.Slots(turn.AccountId)), .. accounts.Select(SlotKeys.Waiting)];
         RedisValue[] values =
         [
-            begun.Count,
-            .. begun.SelectMany(turn => (RedisValue[])[turn.TurnId.ToString("N"), JsonSerializer.Serialize(new Reservation(turn.KeyId, turn.Model), ReservationJson.Default.Reservation)]),
+            started.Count,
+            .. started.SelectMany(turn => (RedisValue[])[turn.TurnId.ToString("N"), JsonSerializer.Serialize(new Reservation(turn.KeyId, turn.Model), ReservationJson.Default.Reservation)]),
         ];
         var wanted = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(_begin, keys, values))!;
         return [.. accounts.Where((_, index) => (string?)wanted[index] == "1")];
