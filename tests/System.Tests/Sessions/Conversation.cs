@@ -36,6 +36,7 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
     private const int Tries = 200;
 
     private readonly List<string> _asked = [];
+    private readonly List<string> _history = [];
     private string? _anchor;
     private int _context;
 
@@ -48,6 +49,9 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
     /// <summary>What its turns say last, and their answers quote.</summary>
     public string Name => name;
 
+    /// <summary>Each try: when it began, on which edge, what came of it and how long that took.</summary>
+    public string History => string.Join('\n', _history);
+
     /// <summary>One more turn, to its end.</summary>
     public async Task SayAsync(string text)
     {
@@ -56,7 +60,9 @@ public sealed class Conversation(RunningSystem system, ReadyEdges edges, Inciden
         {
             edges.TryPick(out var edge);
             var started = Stopwatch.GetTimestamp();
+            var began = TimeProvider.System.GetUtcNow();
             var answer = await TryAsync(edge);
+            _history.Add($"{began:HH:mm:ss.fff} edge-{edge} after {_anchor ?? "nothing"}: {(answer is null ? "no answer" : $"{(int)answer.Status} {(answer.IsSuccess ? answer.Id : answer.ErrorCode)}")} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:F0} ms");
             if (answer is null || (int)answer.Status >= 500 || answer.Status == HttpStatusCode.TooManyRequests)
             {
                 incidents.CountRetry();
