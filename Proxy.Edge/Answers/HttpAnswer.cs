@@ -120,7 +120,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         }
         if (HasStarted)
         {
-            await Body.WriteAsync(ErrorEvents.SseFailed(error, turn.ResponseId, turn.LastSequence + 1), ClientLeft);
+            await Body.WriteAsync(ErrorEvents.SseFailed(error, turn.Response.Id, turn.Response.LastSequence + 1), ClientLeft);
             return;
         }
         Describe(error.Status);
@@ -132,7 +132,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
 
     /// <summary>The same, where keep-alives must not get between what others write.</summary>
     public Task<T> KeepAliveAsync<T>(Task<T> work, Func<Task> showLife) =>
-        KeepAlive.AwaitAsync(work, keepAlive, time, () => turn.Request.Stream && !turn.HasBegun, showLife);
+        KeepAlive.AwaitAsync(work, keepAlive, time, () => turn.Request.Stream && !turn.Response.HasBegun, showLife);
 
     /// <summary>Shows the client that its stream is alive.</summary>
     public async Task SendKeepAliveAsync()
@@ -140,7 +140,7 @@ internal sealed class HttpAnswer(HttpContext context, Turn turn, TimeSpan keepAl
         try
         {
             await StartStreamAsync(NoHeaders);
-            await Body.WriteAsync(turn.IsCodex ? ErrorEvents.SseKeepAlive : ErrorEvents.SseComment, ClientLeft);
+            await Body.WriteAsync(turn.Accepted.IsCodex ? ErrorEvents.SseKeepAlive : ErrorEvents.SseComment, ClientLeft);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {

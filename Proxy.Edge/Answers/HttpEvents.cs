@@ -46,7 +46,7 @@ internal sealed class HttpEvents(HttpAnswer answer, Turn turn, IHeaderDictionary
         await _writing.WaitAsync(CancellationToken.None);
         try
         {
-            if (!turn.HasBegun)
+            if (!turn.Response.HasBegun)
             {
                 await answer.SendKeepAliveAsync();
             }

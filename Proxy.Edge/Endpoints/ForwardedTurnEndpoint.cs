@@ -15,7 +15,7 @@ namespace Proxy.Edge.Endpoints;
 /// the internal token: it says who asks, and must fit this one request only.
 /// </summary>
 internal sealed class ForwardedTurnEndpoint(
-    RequestBodyReader bodies, TurnJournal journal, HttpTurnRunner runner, SessionRegistry sessions, ForwardReplayGuard seen, IOptions<EdgeOptions> options,
+    RequestBodyReader bodies, TurnJournal journal, HttpTurns turns, SessionRegistry sessions, ForwardReplayGuard seen, IOptions<EdgeOptions> options,
     IOptions<InternalOptions> internals, TimeProvider time)
 {
     private readonly ForwardToken _token = new(internals.Value.Token);
@@ -53,18 +53,13 @@ internal sealed class ForwardedTurnEndpoint(
             var turn = journal.Accept(
                 forwarded.TurnId, forwarded.AcceptedAt, request!, new Caller(forwarded.KeyId), TurnScope.Of(context.Request.Headers, request!),
                 request!.Stream ? Surfaces.HttpStream : Surfaces.HttpJson, body.Length, ClientKinds.IsCodex(context.Request.Headers));
-            await runner.RunAsync(context, turn, body, "/responses", forwarded.Session);
+            await turns.RunAsync(context, turn, body, "/responses", forwarded.Session);
         }
     }
 
     public IResult Probe(ProbeRequest request)
     {
-        if (sessions.TryUse(request.Session) is not { } session)
-        {
-            return TypedResults.NotFound();
-        }
-        var holds = request.Anchor is null || session.Holding(request.Anchor) is not null;
-        session.EndUse();
-        return holds ? TypedResults.NoContent() : TypedResults.NotFound();
+        using var session = sessions.TryUse(request.Session);
+        return session is not null && (request.Anchor is null || session.Value.Holding(request.Anchor) is not null) ? TypedResults.NoContent() : TypedResults.NotFound();
     }
 }

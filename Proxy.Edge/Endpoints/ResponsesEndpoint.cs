@@ -8,7 +8,7 @@ using Proxy.Edge.Turns;
 namespace Proxy.Edge.Endpoints;
 
 /// <summary>POST <c>/responses</c>, and its kin that take the same body: compaction and token counting.</summary>
-internal sealed class ResponsesEndpoint(CallerAuthentication callers, RequestBodyReader bodies, TurnJournal journal, HttpTurnRunner runner)
+internal sealed class ResponsesEndpoint(CallerAuthentication callers, RequestBodyReader bodies, TurnJournal journal, HttpTurns turns)
 {
     public async Task HandleAsync(HttpContext context, string path)
     {
@@ -35,7 +35,7 @@ internal sealed class ResponsesEndpoint(CallerAuthentication callers, RequestBod
             var turn = journal.Accept(
                 request, caller, TurnScope.Of(context.Request.Headers, request), request.Stream ? Surfaces.HttpStream : Surfaces.HttpJson, body.Length,
                 isCodex: ClientKinds.IsCodex(context.Request.Headers));
-            await runner.RunAsync(context, turn, body, path);
+            await turns.RunAsync(context, turn, body, path);
         }
     }
 }

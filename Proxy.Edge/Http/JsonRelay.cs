@@ -12,7 +12,7 @@ namespace Proxy.Edge.Http;
 internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, MemoryBudget budget, TimeProvider time)
 {
     /// <summary>Null when the client has its answer; else what happened instead.</summary>
-    public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, AttemptDeadline limits)
+    public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, TurnAttempt attempt, HttpResponseMessage response, AttemptDeadline limits)
     {
         using var body = new PooledBody(share: budget.All, isHere: true);
         try
@@ -58,19 +58,20 @@ internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options
         if (facts.Error is { Kind: UpstreamErrorKind.PreviousResponseNotFound } notFound)
         {
             answer.Hold(response, body.Span, isEvent: false);
-            return new RecoverySignal(SignalKind.Rejected, notFound) { Facts = facts };
+            attempt.Response.ObserveRejection(facts);
+            return new RecoverySignal(SignalKind.Rejected, notFound);
         }
         // A stream that was asked for and has begun with a keep-alive cannot become JSON; and what stops before it has begun is no answer.
         if (answer.HasStarted || body.Span.IndexOfAnyExcept(" \t\r\n"u8) < 0)
         {
-            turn.Observe(facts);
+            attempt.Response.Observe(facts);
             return new RecoverySignal(SignalKind.Broken);
         }
         if (!EventScanner.IsObject(body.Span))
         {
             return new RecoverySignal(SignalKind.NoResponse);
         }
-        await events.EndJsonAsync(turn, (int)response.StatusCode, facts);
+        await events.EndJsonAsync(attempt, (int)response.StatusCode, facts);
         await answer.WriteAsync(response, body.Memory);
         return null;
     }

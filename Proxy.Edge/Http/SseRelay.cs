@@ -17,7 +17,7 @@ namespace Proxy.Edge.Http;
 internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOptions<EdgeOptions> options)
 {
     /// <summary>Null when the response's terminal event was relayed; else what happened instead.</summary>
-    public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, AttemptDeadline limits)
+    public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, TurnAttempt attempt, HttpResponseMessage response, AttemptDeadline limits)
     {
         var hasEnded = false;
         PipeReader? upstream = null;
@@ -28,7 +28,7 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
             while (true)
             {
                 var reading = upstream.ReadAsync(limits.Token);
-                var read = reading.IsCompleted || turn.HasBegun ? await reading : await answer.KeepAliveAsync(reading.AsTask());
+                var read = reading.IsCompleted || attempt.Response.HasBegun ? await reading : await answer.KeepAliveAsync(reading.AsTask());
                 var buffer = read.Buffer;
                 if (!limits.AwaitsEnd)
                 {
@@ -36,12 +36,12 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
                 }
                 while (splitter.TryReadEvent(ref buffer, out var sseEvent))
                 {
-                    if (hasEnded || Passes(answer, turn, sseEvent, limits))
+                    if (hasEnded || Passes(answer, attempt, sseEvent, limits))
                     {
                         SseEvents.Pass(answer.Body, sseEvent);
                         continue;
                     }
-                    (hasEnded, var signal) = await RelayAsync(answer, turn, response, sseEvent, hasEnded, limits);
+                    (hasEnded, var signal) = await RelayAsync(answer, attempt, response, sseEvent, hasEnded, limits);
                     if (signal is not null)
                     {
                         return signal;
@@ -49,7 +49,7 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
                 }
                 if (read.IsCompleted)
                 {
-                    return await CompleteAsync(answer, turn, response, buffer, hasEnded, limits);
+                    return await CompleteAsync(answer, attempt, response, buffer, hasEnded, limits);
                 }
                 if (buffer.Length > options.Value.MaxEventBytes)
                 {
@@ -64,11 +64,11 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         }
         catch (Exception exception) when (UpstreamAnswers.IsBroken(exception))
         {
-            return turn.HasEnded ? null : new RecoverySignal(SignalKind.Broken);
+            return attempt.Turn.HasEnded ? null : new RecoverySignal(SignalKind.Broken);
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
-            return turn.HasEnded ? null : new RecoverySignal(limits.Reason);
+            return attempt.Turn.HasEnded ? null : new RecoverySignal(limits.Reason);
         }
         finally
         {
@@ -80,7 +80,7 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
     }
 
     // Upstream's stream is at its end; an event that lacks its empty line still counts if it is the terminal one.
-    private async Task<RecoverySignal?> CompleteAsync(HttpAnswer answer, Turn turn, HttpResponseMessage response, ReadOnlySequence<byte> rest, bool hasEnded, AttemptDeadline limits)
+    private async Task<RecoverySignal?> CompleteAsync(HttpAnswer answer, TurnAttempt attempt, HttpResponseMessage response, ReadOnlySequence<byte> rest, bool hasEnded, AttemptDeadline limits)
     {
         if (!hasEnded && (rest.IsEmpty || !EventScanner.ReadHead(SseSplitter.DataOf(rest)).IsTerminal))
         {
@@ -89,7 +89,7 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         }
         if (!rest.IsEmpty)
         {
-            (hasEnded, var signal) = await RelayAsync(answer, turn, response, rest, hasEnded, limits);
+            (hasEnded, var signal) = await RelayAsync(answer, attempt, response, rest, hasEnded, limits);
             if (signal is not null)
             {
                 return signal;
@@ -100,14 +100,14 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
     }
 
     // Nearly all events only pass: those cost no task and no memory.
-    private bool Passes(HttpAnswer answer, Turn turn, in ReadOnlySequence<byte> sseEvent, AttemptDeadline limits)
+    private bool Passes(HttpAnswer answer, TurnAttempt attempt, in ReadOnlySequence<byte> sseEvent, AttemptDeadline limits)
     {
         var head = EventScanner.ReadHead(SseSplitter.DataOf(sseEvent));
         if (!answer.HasStarted || head.Kind is not (EventKind.Other or EventKind.Delta))
         {
             return false;
         }
-        events.Relay(turn, head, default);
+        events.Relay(attempt, head, default);
         if (head.Kind == EventKind.Delta)
         {
             limits.Created();
@@ -120,25 +120,26 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
     }
 
     private async ValueTask<(bool HasEnded, RecoverySignal? Signal)> RelayAsync(
-        HttpAnswer answer, Turn turn, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent, bool hasEnded, AttemptDeadline limits)
+        HttpAnswer answer, TurnAttempt attempt, HttpResponseMessage response, ReadOnlySequence<byte> sseEvent, bool hasEnded, AttemptDeadline limits)
     {
         var head = hasEnded ? default : EventScanner.ReadHead(SseSplitter.DataOf(sseEvent));
         if (head.Kind is EventKind.Failed or EventKind.Error)
         {
-            var rejection = RejectionIn(sseEvent);
-            if (head.Kind == EventKind.Error && recovery.TryPass(turn, rejection, limits))
+            var facts = ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent));
+            if (head.Kind == EventKind.Error && recovery.TryPass(attempt, facts, limits))
             {
-                events.Relay(turn, head, default);
+                events.Relay(attempt, head, default);
                 SseEvents.Pass(answer.Body, sseEvent);
                 return (false, null);
             }
             answer.Hold(response, sseEvent.ToArray(), isEvent: true);
-            return (false, rejection);
+            attempt.Response.ObserveRejection(facts);
+            return (false, new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Unspecified));
         }
-        if (head is { Kind: EventKind.Created } && turn.WasCreatedBefore)
+        if (head is { Kind: EventKind.Created } && attempt.Response.WasCreatedBefore)
         {
             // A prewarm that was sent once more.
-            events.Recreated(turn, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
+            events.Recreated(attempt, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
             limits.Created();
             return (hasEnded, null);
         }
@@ -150,12 +151,12 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         {
             // What came before it must not wait for it.
             await answer.Body.FlushAsync(limits.Token);
-            await events.EndAsync(turn, head, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
+            await events.EndAsync(attempt, head, ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent)));
             hasEnded = true;
         }
         else if (!hasEnded)
         {
-            events.Relay(turn, head, SseSplitter.DataOf(sseEvent));
+            events.Relay(attempt, head, SseSplitter.DataOf(sseEvent));
             if (head.Kind is EventKind.Created or EventKind.Delta)
             {
                 limits.Created();
@@ -170,11 +171,5 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
             limits.Linger();
         }
         return (hasEnded, null);
-    }
-
-    private static RecoverySignal RejectionIn(ReadOnlySequence<byte> sseEvent)
-    {
-        var facts = ResponseFactsReader.Read(SseSplitter.DataOf(sseEvent));
-        return new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Unspecified) { Facts = facts };
     }
 }

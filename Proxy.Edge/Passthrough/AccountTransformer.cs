@@ -8,12 +8,11 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Proxy.Edge.Passthrough;
 
 /// <summary>YARP's transforms for one request to an account: our header policy, its credential, and what it mints.</summary>
-/// <param name="turn">Under which an id is kept that the answer names.</param>
-/// <param name="use">Whether the answer mints an id.</param>
+/// <param name="minting">If the answer mints an id: under which that is kept.</param>
 /// <param name="revealsFiles">Whether it may name files that are its caller's from then on.</param>
-internal sealed class AccountTransformer(AdmittedAccount account, string path, Turn turn, RouteUse use, bool revealsFiles, TurnEvents events, int maxAnswerBytes) : HttpTransformer
+internal sealed class AccountTransformer(AdmittedAccount account, string path, AcceptedRequest accepted, TurnAttempt? minting, bool revealsFiles, TurnEvents events, int maxAnswerBytes) : HttpTransformer
 {
-    private bool IsRead => use == RouteUse.Mints || revealsFiles;
+    private bool IsRead => minting is not null || revealsFiles;
 
     public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
@@ -45,11 +44,11 @@ internal sealed class AccountTransformer(AdmittedAccount account, string path, T
             var answer = await proxyResponse.Content.ReadAsByteArrayAsync(cancellationToken);
             if (revealsFiles)
             {
-                await events.RevealAsync(turn, RevealedFiles.Read(answer));
+                await events.RevealAsync(accepted, account, RevealedFiles.Read(answer));
             }
-            else
+            else if (minting is not null)
             {
-                await events.EndJsonAsync(turn, (int)proxyResponse.StatusCode, ResponseFactsReader.Read(answer));
+                await events.EndJsonAsync(minting, (int)proxyResponse.StatusCode, ResponseFactsReader.Read(answer));
             }
         }
         if (proxyResponse.StatusCode == System.Net.HttpStatusCode.Unauthorized)

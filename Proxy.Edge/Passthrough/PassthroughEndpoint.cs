@@ -17,7 +17,7 @@ namespace Proxy.Edge.Passthrough;
 
 /// <summary>Routes that pass through YARP's forwarder: who asks, whose the named ids are, which account answers, and then the bytes as they are.</summary>
 internal sealed class PassthroughEndpoint(
-    CallerAuthentication callers, KeyWatch keys, RequestBodyReader bodies, TurnJournal journal, TurnAdmission admission, TurnEvents events,
+    CallerAuthentication callers, KeyWatch keys, RequestBodyReader bodies, TurnJournal journal, OwnerResolution resolution, TurnEvents events,
     AccountsClient accounts, UpstreamHandlers handlers, IHttpForwarder forwarder, IOptions<EdgeOptions> options, IOptions<ContinuityOptions> continuity, TimeProvider time)
 {
     public async Task HandleAsync(HttpContext context, PassthroughRoute route)
@@ -67,14 +67,13 @@ internal sealed class PassthroughEndpoint(
 
     private async Task<ApiError?> ForwardAsync(HttpContext context, PassthroughRoute route, string path, Caller caller, TurnRequest request, PooledBody? body)
     {
-        var turn = journal.Accept(request, caller, TurnScope.Of(context.Request.Headers, request), Surfaces.HttpJson, body?.Length ?? 0, route.Kind);
-        var (account, error) = await FindAccountAsync(context, route, turn);
+        var accepted = journal.AcceptRequest(request, caller, TurnScope.Of(context.Request.Headers, request), Surfaces.HttpJson) with { Bytes = body?.Length ?? 0, MintedKind = route.Kind };
+        var (account, error) = await FindAccountAsync(context, route, accepted);
         if (account is null)
         {
             return error;
         }
-        turn.Account = account;
-        turn.Send();
+        var minting = route.Use == RouteUse.Mints ? BeginMinting(accepted, account) : null;
         if (body is not null)
         {
             // Read for the ids it names, and plain by now.
@@ -82,23 +81,22 @@ internal sealed class PassthroughEndpoint(
             context.Request.ContentLength = body.Length;
             context.Request.Headers.Remove("Content-Encoding");
         }
-        var isMinting = route.Use == RouteUse.Mints;
         using var use = keys.Watch(caller.KeyId, grant => grant.Covers(account.Name, request.Model));
         var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(options.Value.IdleSeconds) };
         var failure = await forwarder.SendAsync(context, account.BaseUrl, handlers.For(account.Id), config,
-            new AccountTransformer(account, path, turn, route.Use, route.RevealsFiles, events, options.Value.MaxEventBytes), use.Ended);
+            new AccountTransformer(account, path, accepted, minting, route.RevealsFiles, events, options.Value.MaxEventBytes), use.Ended);
         if (failure == ForwarderError.None || context.RequestAborted.IsCancellationRequested)
         {
             return null;
         }
         error = use.Ended.IsCancellationRequested ? Errors.KeyEnded : Explain(context, failure);
-        if (isMinting)
+        if (minting is not null)
         {
-            if (ReferenceEquals(error, Errors.UpstreamUnreachable))
+            if (error == Errors.UpstreamUnreachable)
             {
-                turn.Unsend();
+                minting.Response.Unsend();
             }
-            await events.EndAsync(turn, error);
+            await events.EndAsync(minting.Turn, error);
         }
         if (context.Response.HasStarted)
         {
@@ -109,12 +107,22 @@ internal sealed class PassthroughEndpoint(
         return error;
     }
 
-    private async Task<(AdmittedAccount? Account, ApiError? Error)> FindAccountAsync(HttpContext context, PassthroughRoute route, Turn turn)
+    // What mints an id is logged as turns are, so that its owner can be found when all else is lost.
+    private static TurnAttempt BeginMinting(AcceptedRequest accepted, AdmittedAccount account)
+    {
+        var turn = new Turn(accepted);
+        turn.Admit(new Admitted(account));
+        var attempt = turn.BeginAttempt();
+        attempt.Response.Send();
+        return attempt;
+    }
+
+    private async Task<(AdmittedAccount? Account, ApiError? Error)> FindAccountAsync(HttpContext context, PassthroughRoute route, AcceptedRequest accepted)
     {
         // The id in the path comes first, so that it is the one that decides.
         OwnedId[] named = route.Use == RouteUse.Owned ? [new OwnedId(route.Kind, (string)context.Request.RouteValues["id"]!)] : [];
-        var (owner, error) = await admission.ResolveAsync(turn, [.. named, .. OwnerRoute.DemandsOf(turn.Request)], context.RequestAborted);
-        if (owner is null)
+        var (found, error) = await resolution.ResolveAsync(accepted, [.. named, .. OwnerRoute.DemandsOf(accepted.Request)], context.RequestAborted);
+        if (found is not { Route: var owner })
         {
             // GET and DELETE of another key's response are 404, where a turn that continues it is told 400.
             error ??= Errors.OwnerLookupFailed;
@@ -126,18 +134,18 @@ internal sealed class PassthroughEndpoint(
         }
         if (route.Use == RouteUse.Lists)
         {
-            var open = await accounts.ListOpenAsync(turn.Caller.KeyId, context.RequestAborted);
+            var open = await accounts.ListOpenAsync(accepted.Caller.KeyId, context.RequestAborted);
             if (open?.SoleKey != true)
             {
                 return (null, open is null ? Errors.ServiceUnavailable("accounts") : Errors.NeedsSoleKey);
             }
         }
         var response = await accounts.AdmitAsync(new AdmissionRequest(
-            turn.Id, AdmissionPurpose.Request, turn.Caller.KeyId, turn.Request.Model, owner.Domain, owner.PreferredAccountId, null, NeedsWebSockets: false, WaitMs: 0,
+            accepted.Id, AdmissionPurpose.Request, accepted.Caller.KeyId, accepted.Request.Model, owner.Domain, owner.PreferredAccountId, null, NeedsWebSockets: false, WaitMs: 0,
             NeedsModel: route.Spends), context.RequestAborted);
         return response?.Account is { } account
             ? (account, null)
-            : (null, Refusals.Explain(response?.Refusal, turn.Request.Model, time.GetUtcNow()));
+            : (null, Refusals.Explain(response?.Refusal, accepted.Request.Model, time.GetUtcNow()));
     }
 
     private static ApiError NoSuchPath(HttpContext context, PassthroughRoute route) => route.Use == RouteUse.Owned && context.Request.RouteValues["id"] is string id

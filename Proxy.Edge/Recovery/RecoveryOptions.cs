@@ -1,3 +1,5 @@
+using Proxy.Edge.Protocol;
+
 namespace Proxy.Edge.Recovery;
 
 /// <summary>Which turns are sent once more after a failure that leaves open whether upstream has begun to run them.</summary>
@@ -23,4 +25,7 @@ internal sealed class RecoveryOptions
     /// at all. Default: false.
     /// </summary>
     public bool DropForeignReasoning { get; set; }
+
+    /// <summary>True if a request may lose the reasoning that another organisation has encrypted. Without its compacted history a conversation does not go on.</summary>
+    public bool MayDropReasoning(TurnRequest request) => DropForeignReasoning && !request.HasCompaction;
 }

@@ -85,9 +85,6 @@ internal enum SignalKind
 internal sealed record RecoverySignal(
     SignalKind Kind, UpstreamError? Error = null, int? CloseCode = null, AdmissionRefusal? Refusal = null, RecoverySignal? First = null, bool IsAlone = true)
 {
-    /// <summary>With <see cref="SignalKind.Rejected"/>: what a response that failed says besides.</summary>
-    public ResponseFacts Facts { get; init; }
-
     /// <summary>With <see cref="SignalKind.Broken"/> over plain HTTP: not a byte of an answer had come.</summary>
     public bool IsUnanswered { get; init; }
 

@@ -27,10 +27,7 @@ internal sealed class LaneQueue(Func<SocketTurn, Task> run)
     {
         await foreach (var turn in _queue.Reader.ReadAllAsync(CancellationToken.None))
         {
-            using (turn)
-            {
-                await run(turn);
-            }
+            await run(turn);
         }
     }
 }

@@ -59,13 +59,13 @@ internal sealed class SocketAttempts(bool hasLanes)
     }
 
     /// <summary>True if the response runs here, or was the last to end on its lane: what a client says about it belongs here.</summary>
-    public bool Knows(string responseId) => All.Any(attempt => attempt.ResponseId == responseId) || _ended.Values.Any(turn => turn.ResponseId == responseId);
+    public bool Knows(string responseId) => All.Any(attempt => attempt.ResponseId == responseId) || _ended.Values.Any(turn => turn.Response.Id == responseId);
 
     /// <summary>True if a turn of the lane is on the socket.</summary>
     public bool RunsOn(string lane) => All.Any(attempt => attempt.Lane == lane);
 
     /// <summary>True if nobody waits for any other.</summary>
-    public bool IsAlone(SocketAttempt attempt) => All.All(other => ReferenceEquals(other, attempt) || other.IsAbandoned);
+    public bool IsAlone(SocketAttempt attempt) => All.All(other => other == attempt || other.IsAbandoned);
 
     /// <summary>
     /// The only turn on the socket, if it waits for its response to be created: an error that is about no response known here, and names no other lane, must be its own.
@@ -73,7 +73,7 @@ internal sealed class SocketAttempts(bool hasLanes)
     public SocketAttempt? OnlyWaiting(ReadOnlySpan<byte> json, in ResponseFacts facts) =>
         All.Take(2).ToArray() is [{ IsAbandoned: false, ResponseId: null } only]
             && (!hasLanes || LaneIn(json) is not { } named || named == only.Lane)
-            && (facts.Id is not { } id || (_over?.Contains(id) != true && _ended.Values.All(turn => turn.ResponseId != id)))
+            && (facts.Id is not { } id || (_over?.Contains(id) != true && _ended.Values.All(turn => turn.Response.Id != id)))
             ? only
             : null;
 
@@ -88,7 +88,7 @@ internal sealed class SocketAttempts(bool hasLanes)
     public (Turn Ended, string Lane)? Continued(ReadOnlySpan<byte> json, in ResponseFacts facts)
     {
         var lane = LaneOf(json);
-        return facts.PreviousResponseId is { } previous && _ended.TryGetValue(lane, out var ended) && ended.ResponseId == previous && !_byLane.ContainsKey(lane)
+        return facts.PreviousResponseId is { } previous && _ended.TryGetValue(lane, out var ended) && ended.Response.Id == previous && !_byLane.ContainsKey(lane)
             ? (ended, hasLanes ? lane : ended.Request.StreamId ?? LaneQueue.Default)
             : null;
     }

@@ -13,7 +13,7 @@ namespace Proxy.Edge.Routing;
 
 /// <summary>What a router needs that all sockets share.</summary>
 internal sealed record SocketServices(
-    TurnAdmission Admission, TurnRecovery Recovery, TurnEvents Events, TurnJournal Journal, TurnTelemetry Telemetry, UpstreamConnector Connector,
+    TurnRunner Runner, TurnAdmission Admission, TurnRecovery Recovery, TurnEvents Events, TurnJournal Journal, TurnTelemetry Telemetry, UpstreamConnector Connector,
     MemoryBudget Memory, Drain Drain, KeyWatch Keys, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
 
 /// <summary>
@@ -27,9 +27,10 @@ internal sealed class SocketRouter : IDisposable
     private readonly SocketServices _services;
     private readonly HttpRequest _handshake;
     private readonly Caller _caller;
-    private readonly MessageSocket _client;
+    private readonly MessageSocket _socket;
+    private readonly ClientSocket _client;
     private readonly UpstreamLinks _links;
-    private readonly SocketTurnRunner _turns;
+    private readonly SocketTurns _turns;
     private readonly ClientLanes _lanes;
     private readonly KeyUse _key;
     private readonly MemoryShare _memory;
@@ -39,11 +40,12 @@ internal sealed class SocketRouter : IDisposable
     private readonly CancellationTokenSource _receiving = new();
 
     /// <param name="path">Below an account's base URL.</param>
-    public SocketRouter(SocketServices services, HttpRequest handshake, Caller caller, string path, MessageSocket client)
+    public SocketRouter(SocketServices services, HttpRequest handshake, Caller caller, string path, MessageSocket socket)
     {
-        (_services, _handshake, _caller, _client) = (services, handshake, caller, client);
-        _links = new UpstreamLinks(services, handshake, path, client, CloseIfIdsAreGoneAsync, FollowUpstream, _ended.Token);
-        _turns = new SocketTurnRunner(services, client, _links, _ended.Token);
+        (_services, _handshake, _caller, _socket) = (services, handshake, caller, socket);
+        _client = new ClientSocket(socket, TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds), services.Time, _ended.Token);
+        _links = new UpstreamLinks(services, handshake, path, _client.Events, CloseIfIdsAreGoneAsync, FollowUpstream, _ended.Token);
+        _turns = new SocketTurns(services, _client, _links);
         _lanes = new ClientLanes(_turns.RunAsync);
         _key = services.Keys.Watch(caller.KeyId, grant => _links.AreAll(account => grant.Covers(account.Name, model: null)));
         _memory = services.Memory.ForSocket(caller.KeyId);
@@ -57,7 +59,7 @@ internal sealed class SocketRouter : IDisposable
         if (eager is { } first)
         {
             _links.Adopt(first.Account, first.Socket);
-            _turns.CurrentAccountId = first.Account.Id;
+            _client.CurrentAccountId = first.Account.Id;
         }
         var goodbye = SayGoodbyeAsync();
         try
@@ -83,7 +85,7 @@ internal sealed class SocketRouter : IDisposable
         _key.Dispose();
         _ended.Dispose();
         _receiving.Dispose();
-        _turns.Dispose();
+        _client.Dispose();
         _links.Dispose();
     }
 
@@ -91,15 +93,15 @@ internal sealed class SocketRouter : IDisposable
     {
         while (true)
         {
-            await _client.WaitAsync(_receiving.Token);
+            await _socket.WaitAsync(_receiving.Token);
             var frame = new PooledBody(initialCapacity: 4096, _memory);
-            var kind = await _client.ReceiveAsync(frame, _receiving.Token);
+            var kind = await _socket.ReceiveAsync(frame, _receiving.Token);
             switch (kind)
             {
                 case MessageKind.Closed:
                     frame.Dispose();
                     return;
-                case not MessageKind.Closed when _client.CloseSent:
+                case not MessageKind.Closed when _socket.CloseSent:
                     frame.Dispose();
                     break;
                 case MessageKind.Text:
@@ -107,7 +109,7 @@ internal sealed class SocketRouter : IDisposable
                     break;
                 default:
                     frame.Dispose();
-                    await _turns.TellAsync(kind switch
+                    await _client.TellAsync(kind switch
                     {
                         MessageKind.Binary => Errors.BinaryFrame,
                         MessageKind.NoRoom => Errors.NoMemory,
@@ -126,35 +128,36 @@ internal sealed class SocketRouter : IDisposable
         {
             using (frame)
             {
-                await (request is null ? _turns.TellAsync(error!, streamId: null) : PassAsync(request, frame));
+                await (request is null ? _client.TellAsync(error!, streamId: null) : PassAsync(request, frame));
                 return;
             }
         }
         (var lane, error) = _lanes.For(request.StreamId);
-        if (lane is not null && !_turns.TryAccept())
+        if (lane is not null && !_turns.Gate.TryEnter())
         {
             // It crosses our goodbye, and the client comes back with it; or it comes while the last turns end.
             frame.Dispose();
-            await (_key.Ended.IsCancellationRequested ? _turns.TellAsync(Errors.KeyEnded, request.StreamId)
-                : _services.Drain.Begun.IsCancellationRequested ? _turns.TellAsync(Errors.ShuttingDown, request.StreamId)
+            await (_key.Ended.IsCancellationRequested ? _client.TellAsync(Errors.KeyEnded, request.StreamId)
+                : _services.Drain.Begun.IsCancellationRequested ? _client.TellAsync(Errors.ShuttingDown, request.StreamId)
                 : Task.CompletedTask);
             return;
         }
         if (lane is not null)
         {
             var turn = _services.Journal.Accept(request with { Stream = true }, _caller, TurnScope.Of(_handshake.Headers, request), Surfaces.WebSocket, frame.Length, isCodex: _isCodex);
-            var queued = new SocketTurn(turn, frame);
+            var queued = _turns.Of(turn, frame);
             if (lane.TryQueue(queued))
             {
                 return;
             }
-            _turns.Dismiss();
+            queued.Dispose();
+            _turns.Gate.Exit();
             error = Errors.TooManyQueued;
         }
         // Not a turn: a row for each would let a client fill the log with what costs it nothing.
         _services.Telemetry.CountRefusedFrame(error!.Code);
         frame.Dispose();
-        await _turns.TellAsync(error!, request.StreamId);
+        await _client.TellAsync(error!, request.StreamId);
     }
 
     // Frames that are not turns (steering, interrupting, and whatever comes next) are about a response, which they name; only where they do not, lanes tell.
@@ -165,13 +168,13 @@ internal sealed class SocketRouter : IDisposable
             return;
         }
         var named = request.Type == WireTypes.Processed ? null : request.ResponseId ?? request.PreviousResponseId;
-        if ((named is null ? _links.For(request.StreamId, _turns.CurrentAccountId) : _links.Knowing(named)) is { } link)
+        if ((named is null ? _links.For(request.StreamId, _client.CurrentAccountId) : _links.Knowing(named)) is { } link)
         {
             await link.PassAsync(frame.Memory, _ended.Token);
         }
         else if (named is not null)
         {
-            await _turns.TellNotRunningAsync(request, named);
+            await _client.TellNotRunningAsync(request, named);
         }
     }
 
@@ -179,7 +182,7 @@ internal sealed class SocketRouter : IDisposable
 
     // Ids that lived on that socket are gone. While the client is idle, closing costs it nothing: it comes back and sends its history.
     private Task CloseIfIdsAreGoneAsync(UpstreamLink link) =>
-        link.HoldsLocalIds && !_ended.IsCancellationRequested && _turns.TryClose()
+        link.HoldsLocalIds && !_ended.IsCancellationRequested && _turns.Gate.TryClose()
             ? CloseClientAsync("Upstream connection ended; reconnect.")
             : Task.CompletedTask;
 
@@ -191,7 +194,7 @@ internal sealed class SocketRouter : IDisposable
         using var cut = _key.Ended.Register(() => _receiving.CancelAfter(GoodbyeBound));
         if (!_ended.IsCancellationRequested)
         {
-            await _turns.DrainAsync().WaitAsync(_ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _turns.Gate.DrainAsync().WaitAsync(_ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         if (!_ended.IsCancellationRequested)
         {
@@ -205,6 +208,6 @@ internal sealed class SocketRouter : IDisposable
     private Task CloseClientAsync(string reason, WebSocketCloseStatus status = WebSocketCloseStatus.EndpointUnavailable)
     {
         _receiving.CancelAfter(GoodbyeBound);
-        return _client.CloseAsync(status, reason);
+        return _socket.CloseAsync(status, reason);
     }
 }

@@ -1,100 +1,81 @@
-using Proxy.Edge.Downstream;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Recovery;
 using Proxy.Edge.Turns;
+using ServiceDefaults.Http;
 
 namespace Proxy.Edge.Routing;
 
 /// <summary>A turn on a lane of a client's socket, with the frame that asks for it.</summary>
-internal sealed class SocketTurn(Turn turn, PooledBody frame) : IDisposable
+/// <param name="slot">The turn, and its slot of an account.</param>
+/// <param name="frame">As it came; owned by the turn.</param>
+internal sealed class SocketTurn(Lease<Turn> slot, PooledBody frame, ClientSocket client, UpstreamLinks links, TurnJournal journal) : ITurnSurface, IDisposable
 {
-    public Turn Turn { get; } = turn;
+    private Lease<SemaphoreSlim>? _place;
+    private SocketAttempt? _attempt;
 
-    /// <summary>The turn itself, or, after a steered response, its last successor.</summary>
-    public Turn Last { get; set; } = turn;
+    public Turn Turn => _attempt?.Turn ?? slot.Value;
 
-    /// <summary>The frame as it came; owned by the turn.</summary>
-    public PooledBody Frame { get; } = frame;
+    public string Lane => slot.Value.Request.StreamId ?? LaneQueue.Default;
 
-    public string Lane => Turn.Request.StreamId ?? LaneQueue.Default;
+    public string? CurrentAccountId => client.CurrentAccountId;
 
-    public void Dispose() => Frame.Dispose();
-}
+    public Task<T> KeepAliveAsync<T>(Task<T> work) => client.KeepAliveAsync(Turn, work);
 
-/// <summary>A turn on an upstream socket, from the sending of its frame until its response has ended there.</summary>
-/// <param name="client">Where its events go.</param>
-internal sealed class SocketAttempt(Turn turn, string lane, AttemptDeadline deadline, IEventSink client)
-{
-    private const int Waiting = 0;
-    private const int Created = 1;
-    private const int Finished = 2;
-    private const int Abandoned = 3;
-
-    private readonly TaskCompletionSource<RecoverySignal?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _state;
-
-    /// <summary>The turn whose events come; after a steered response its successor.</summary>
-    public Turn Turn { get; private set; } = turn;
-
-    public string Lane { get; } = lane;
-
-    public AttemptDeadline Deadline { get; } = deadline;
-
-    public IEventSink Client { get; } = client;
-
-    /// <summary>The id of the response that this attempt was given.</summary>
-    public string? ResponseId { get; set; }
-
-    /// <summary>True when nobody waits for it any more: what still comes of it must reach no one.</summary>
-    public bool IsAbandoned => Volatile.Read(ref _state) == Abandoned;
-
-    /// <summary>Its response was created; false if it was abandoned first, and then must not be told of.</summary>
-    public bool TryCreate() => Interlocked.CompareExchange(ref _state, Created, Waiting) != Abandoned;
-
-    /// <summary>Its end has come; false if it was abandoned first, and then must not be told of.</summary>
-    public bool TryFinish() => MoveTo(Finished) is not null;
-
-    /// <summary>Nobody waits for it any more; false if its end had come first, and will be told.</summary>
-    /// <param name="wasCreated">Whether its response had been created.</param>
-    public bool TryAbandon(out bool wasCreated)
+    public async Task<Placement> PlaceAsync(TurnDeadline deadline)
     {
-        var before = MoveTo(Abandoned);
-        wasCreated = before == Created;
-        return before is not null;
+        _place = await KeepAliveAsync(client.EnterAsync(deadline.Token));
+        return Turn.Route.Anchor == Anchor.Local && !links.Holds(Turn.Request.PreviousResponseId!)
+            ? new Placement(Signal: new RecoverySignal(SignalKind.AnchorGone))
+            : default;
     }
 
-    // From waiting or created; the state that was left, or null where it had been left before.
-    private int? MoveTo(int to)
+    public async Task<RecoverySignal?> AttemptAsync(TurnDeadline deadline)
     {
-        var state = Volatile.Read(ref _state);
-        while (state is Waiting or Created)
+        using var limits = deadline.BeginAttempt();
+        var sent = Turn.BeginAttempt();
+        UpstreamLink? link;
+        RecoverySignal? signal;
+        try
         {
-            var before = Interlocked.CompareExchange(ref _state, to, state);
-            if (before == state)
-            {
-                return before;
-            }
-            state = before;
+            (link, signal) = await KeepAliveAsync(links.GetAsync(sent, Lane, limits.Token));
         }
-        return null;
+        catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
+        {
+            return new RecoverySignal(limits.Reason);
+        }
+        if (link is null)
+        {
+            return signal;
+        }
+        client.CurrentAccountId = link.Account.Id;
+        _attempt = new SocketAttempt(sent, Lane, limits, client.Events);
+        signal = await KeepAliveAsync(
+            link.RunAsync(_attempt, RequestSplices.For(sent.Turn, frame.Memory)).GiveBackWhenBegunAsync(limits, sent.Turn, frame));
+        link.RetireAfter(signal, sent.Turn.Route.Anchor);
+        return signal;
     }
 
-    /// <summary>Null when the terminal event was relayed; else what happened instead.</summary>
-    public Task<RecoverySignal?> Ended => _ended.Task;
+    /// <summary>Upstream has begun it by itself: its events come already.</summary>
+    public void Follow(SocketAttempt attempt) => _attempt = attempt;
 
-    /// <summary>The first to say how the attempt has ended is right.</summary>
-    public bool TryEnd(RecoverySignal? signal) => _ended.TrySetResult(signal);
+    public Task SurfaceAsync(RecoverySignal rejected) => client.SendAsync(ErrorEvents.WithStatus(rejected.Raw));
 
-    /// <summary>Upstream goes on by itself with another response on the same lane; false if nobody waits for that any more.</summary>
-    public bool TryBeginSuccessor(Turn successor)
+    public Task TellAsync(ApiError error) => client.SendAsync(Turn.Response.HasBegun
+        ? ErrorEvents.FailedFrame(error, Turn.Response.Id, Turn.Response.LastSequence + 1, Turn.Request.StreamId)
+        : ErrorEvents.ErrorFrame(error, Turn.Request.StreamId));
+
+    public Task TellRunsOnAsync(ApiError error) => client.SendAsync(ErrorEvents.ErrorFrame(error, Turn.Request.StreamId));
+
+    public void Dispose()
     {
-        var steered = Turn;
-        (Turn, ResponseId) = (successor, null);
-        if (Interlocked.CompareExchange(ref _state, Waiting, Created) == Created)
+        _place?.Dispose();
+        if (Turn != slot.Value)
         {
-            return true;
+            // It shares the slot of the one that was steered, and both have ended.
+            journal.SlotOf(Turn).Dispose();
         }
-        Turn = steered;
-        return false;
+        slot.Dispose();
+        frame.Dispose();
     }
 }

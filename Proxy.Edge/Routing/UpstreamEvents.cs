@@ -37,7 +37,7 @@ internal sealed class UpstreamEvents(
             {
                 return true;
             }
-            services.Events.Relay(attempt.Turn, head, message.Span);
+            services.Events.Relay(attempt.Sent, head, message.Span);
             if (head.Kind == EventKind.Delta)
             {
                 attempt.Deadline.Created();
@@ -115,13 +115,13 @@ internal sealed class UpstreamEvents(
             {
                 return true;
             }
-            if (attempt.Turn.WasCreatedBefore)
+            if (attempt.Sent.Response.WasCreatedBefore)
             {
-                services.Events.Recreated(attempt.Turn, facts);
+                services.Events.Recreated(attempt.Sent, facts);
                 attempt.Deadline.Created();
                 return true;
             }
-            services.Events.Relay(attempt.Turn, head, message.Span);
+            services.Events.Relay(attempt.Sent, head, message.Span);
             attempt.Deadline.Created();
             return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
         }
@@ -129,12 +129,12 @@ internal sealed class UpstreamEvents(
         var isSteered = facts.IncompleteReason == "steered";
         if (isSteered ? attempt.IsAbandoned : !attempt.TryFinish())
         {
-            attempt.Turn.Observe(facts);
+            attempt.Sent.Response.Observe(facts);
             end.Remove(attempt);
             attempt.TryEnd(null);
             return true;
         }
-        if (!await services.Events.EndAsync(attempt.Turn, head, facts))
+        if (!await services.Events.EndAsync(attempt.Sent, head, facts))
         {
             end.Cut(new RecoverySignal(SignalKind.SessionLost));
             return true;
@@ -169,11 +169,11 @@ internal sealed class UpstreamEvents(
     // An error event of a response that has begun: its end may follow.
     private bool TryPass(SocketAttempt attempt, EventHead head, ResponseFacts facts)
     {
-        if (head.Kind != EventKind.Error || attempt.IsAbandoned || !services.Recovery.TryPass(attempt.Turn, RejectionOf(facts), attempt.Deadline))
+        if (head.Kind != EventKind.Error || attempt.IsAbandoned || !services.Recovery.TryPass(attempt.Sent, facts, attempt.Deadline))
         {
             return false;
         }
-        services.Events.Relay(attempt.Turn, head, default);
+        services.Events.Relay(attempt.Sent, head, default);
         return true;
     }
 
@@ -184,13 +184,12 @@ internal sealed class UpstreamEvents(
         end.Remove(attempt);
         if (attempt.TryFinish())
         {
-            attempt.TryEnd(RejectionOf(facts) with { IsAlone = isAlone, Raw = ErrorOf(message, attempt.Lane).ToArray() });
+            attempt.Sent.Response.ObserveRejection(facts);
+            attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Unspecified, IsAlone: isAlone) { Raw = ErrorOf(message, attempt.Lane).ToArray() });
             return;
         }
         attempt.TryEnd(null);
     }
-
-    private static RecoverySignal RejectionOf(ResponseFacts facts) => new(SignalKind.Rejected, facts.Error ?? UpstreamError.Unspecified) { Facts = facts };
 
     // An error may be a turn's without naming its lane; the turn's client is told which.
     private ReadOnlyMemory<byte> ErrorOf(PooledBody message, string lane) =>

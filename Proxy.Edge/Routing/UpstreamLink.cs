@@ -94,12 +94,12 @@ internal sealed class UpstreamLink
         if (!IsOpen)
         {
             _end.Remove(attempt);
-            attempt.Turn.Unsend();
+            attempt.Sent.Response.Unsend();
             return new RecoverySignal(SignalKind.NotWritten);
         }
         try
         {
-            attempt.Turn.Send();
+            attempt.Sent.Response.Send();
             attempt.Deadline.Sending(frame.Length);
             // Where it fails the pump finds the socket closed, too, and says so.
             await _upstream.SendAsync(_hasLanes || attempt.Lane.Length == 0 ? frame : StreamIds.Strip(frame.Span), attempt.Deadline.Token);

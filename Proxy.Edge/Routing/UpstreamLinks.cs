@@ -16,7 +16,7 @@ namespace Proxy.Edge.Routing;
 /// <param name="follow">Begins the turn of a response that upstream has begun by itself.</param>
 /// <param name="clientEnded">Ends them all.</param>
 internal sealed partial class UpstreamLinks(
-    SocketServices services, HttpRequest handshake, string path, MessageSocket client, Func<UpstreamLink, Task> diedIdle,
+    SocketServices services, HttpRequest handshake, string path, SocketEvents events, Func<UpstreamLink, Task> diedIdle,
     Func<UpstreamLink, Turn, string, SocketAttempt?> follow, CancellationToken clientEnded) : IDisposable
 {
     private readonly ConcurrentDictionary<(string AccountId, string? Lane), UpstreamLink> _links = new();
@@ -24,7 +24,6 @@ internal sealed partial class UpstreamLinks(
     // All that have not ended, also those that another has taken the place of.
     private readonly ConcurrentDictionary<UpstreamLink, bool> _open = new();
     private readonly RunningTasks _pumps = new();
-    private readonly SocketEvents _events = new(client);
 
     // Lanes that share an upstream socket must not open one each: ids that live on a socket would be on the wrong one.
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _opening = new(StringComparer.Ordinal);
@@ -34,9 +33,9 @@ internal sealed partial class UpstreamLinks(
 
     /// <summary>The socket for a turn's account and lane, opened if need be; or why there is none.</summary>
     /// <exception cref="OperationCanceledException">The attempt's deadline.</exception>
-    public async Task<(UpstreamLink? Link, RecoverySignal? Signal)> GetAsync(Turn turn, string lane, CancellationToken cancellationToken)
+    public async Task<(UpstreamLink? Link, RecoverySignal? Signal)> GetAsync(TurnAttempt attempt, string lane, CancellationToken cancellationToken)
     {
-        var account = turn.Account!;
+        var (turn, account) = (attempt.Turn, attempt.Account);
         var key = KeyOf(account, lane);
         if (turn.Route.Anchor == Anchor.Local)
         {
@@ -51,13 +50,13 @@ internal sealed partial class UpstreamLinks(
         }
         if (!account.Lanes)
         {
-            return await OpenAsync(turn, key, cancellationToken);
+            return await OpenAsync(attempt, key, cancellationToken);
         }
         var opening = _opening.GetOrAdd(account.Id, _ => new SemaphoreSlim(1));
         await opening.WaitAsync(cancellationToken);
         try
         {
-            return FindForTurn(key) is { } shared ? (shared, null) : await OpenAsync(turn, key, cancellationToken);
+            return FindForTurn(key) is { } shared ? (shared, null) : await OpenAsync(attempt, key, cancellationToken);
         }
         finally
         {
@@ -98,13 +97,13 @@ internal sealed partial class UpstreamLinks(
         }
     }
 
-    private async Task<(UpstreamLink? Link, RecoverySignal? Signal)> OpenAsync(Turn turn, (string, string?) key, CancellationToken cancellationToken)
+    private async Task<(UpstreamLink? Link, RecoverySignal? Signal)> OpenAsync(TurnAttempt attempt, (string, string?) key, CancellationToken cancellationToken)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         bound.CancelAfter(TimeSpan.FromSeconds(services.Options.Value.ConnectSeconds));
         try
         {
-            var account = turn.Account!;
+            var (turn, account) = (attempt.Turn, attempt.Account);
             var opened = await services.Connector.ConnectAsync(account, path, handshake, RequestSplices.DropsTurnState(turn), bound.Token);
             if (opened.Socket is { } socket)
             {
@@ -137,7 +136,7 @@ internal sealed partial class UpstreamLinks(
 
     private UpstreamLink Link(AdmittedAccount account, (string, string?) key, MessageSocket socket)
     {
-        var link = new UpstreamLink(socket, account, account.Lanes, strays: _events, drainsAbandoned: false, follow, services);
+        var link = new UpstreamLink(socket, account, account.Lanes, strays: events, drainsAbandoned: false, follow, services);
         _open[link] = true;
         _links[key] = link;
         _pumps.Add(PumpAsync(link, key));

@@ -9,8 +9,9 @@ namespace Proxy.Edge.Sessions;
 /// The stream of a turn that another edge runs, passed on event by event: where that edge dies, or this one stops waiting, the client is told in its stream how the
 /// response has ended.
 /// </summary>
-internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadline deadline, TimeSpan silence, TimeProvider time)
+internal sealed class ForwardedAnswer(HttpContext context, TurnDeadline deadline, TimeSpan silence, TimeProvider time)
 {
+    private readonly ResponseRecorder _response = new(isStored: false);
     private bool _hasEnded;
 
     /// <summary>Passes the stream on to its end, whoever ends it.</summary>
@@ -56,18 +57,18 @@ internal sealed class ForwardedAnswer(HttpContext context, Turn turn, TurnDeadli
                 SignalKind.KeyEnded => Errors.KeyEnded,
                 _ => Errors.StreamCut,
             };
-            await context.Response.BodyWriter.WriteAsync(ErrorEvents.SseFailed(error, turn.ResponseId, turn.LastSequence + 1), context.RequestAborted);
+            await context.Response.BodyWriter.WriteAsync(ErrorEvents.SseFailed(error, _response.Id, _response.LastSequence + 1), context.RequestAborted);
         }
     }
 
     private void Observe(ReadOnlySpan<byte> json)
     {
         var head = EventScanner.ReadHead(json);
-        turn.Observe(head, time.GetTimestamp());
+        _response.Observe(head, time.GetTimestamp());
         _hasEnded |= head.IsTerminal;
         if (head.Kind == EventKind.Created)
         {
-            turn.Observe(ResponseFactsReader.Read(json));
+            _response.Observe(ResponseFactsReader.Read(json));
         }
     }
 }

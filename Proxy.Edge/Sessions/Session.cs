@@ -47,7 +47,7 @@ internal sealed class Session(SessionKey key, string keyId, SessionLease lease)
     /// <summary>Its sockets at this moment.</summary>
     public IReadOnlyList<SessionSocket> Sockets => Volatile.Read(ref _sockets);
 
-    /// <summary>Keeps it from closing until <see cref="EndUse"/>; false if it is closed.</summary>
+    /// <summary>Keeps it from closing until <see cref="EndUse"/>; false if it is closed. To be called by the registry, which makes a lease of it.</summary>
     public bool TryUse()
     {
         lock (_sync)

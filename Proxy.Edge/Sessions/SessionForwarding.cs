@@ -55,10 +55,10 @@ internal sealed class SessionForwarding(
         context.Request.Headers.ContentEncoding = default;
 
         var path = SessionRoutes.Turns + context.Request.QueryString.ToUriComponent();
-        var forwarded = new ForwardedTurn(turn.PinId(), turn.AcceptedAt, turn.Caller.KeyId, holder.Session, ForwardToken.HashOf(body.Span));
+        var forwarded = new ForwardedTurn(turn.PinId(), turn.Accepted.At, turn.Caller.KeyId, holder.Session, ForwardToken.HashOf(body.Span));
         var silence = TimeSpan.FromSeconds(turn.Request.Stream ? Math.Max(options.Value.IdleSeconds, options.Value.CreatedSeconds) : options.Value.TurnSeconds) + Margin;
         var transformer = new ToHolder(
-            new Uri(holder.Address.TrimEnd('/') + path), _token.Sign(forwarded, holder.Address, HttpMethods.Post, path, time.GetUtcNow()), new ForwardedAnswer(context, turn, deadline, silence, time));
+            new Uri(holder.Address.TrimEnd('/') + path), _token.Sign(forwarded, holder.Address, HttpMethods.Post, path, time.GetUtcNow()), new ForwardedAnswer(context, deadline, silence, time));
         var failure = await forwarder.SendAsync(context, holder.Address, _edges, new ForwarderRequestConfig { ActivityTimeout = silence }, transformer, deadline.Token);
         var outcome = transformer.IsMisdirected || (failure == ForwarderError.Request && WasNotSent(context)) ? ForwardOutcome.NotThere
             : failure == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested ? ForwardOutcome.Served

@@ -9,19 +9,29 @@ using Proxy.Edge.Turns;
 namespace Proxy.Edge.Sessions;
 
 /// <summary>Where a turn over HTTP is to run.</summary>
-/// <param name="Session">In use, until the turn is done.</param>
-/// <param name="Elsewhere">Another edge holds it.</param>
-/// <param name="Signal">Nowhere.</param>
-internal sealed record SessionPlace(Session? Session = null, SessionHolder? Elsewhere = null, RecoverySignal? Signal = null)
+internal abstract record SessionPlace
 {
-    /// <summary>Over plain HTTP.</summary>
-    public static SessionPlace Plain { get; } = new();
+    private SessionPlace()
+    {
+    }
+
+    /// <summary>Here, over the sockets of a session, which is in use until the turn is done.</summary>
+    internal sealed record OnSession(Lease<Session> Session) : SessionPlace;
+
+    /// <summary>Here, over plain HTTP.</summary>
+    internal sealed record Plain : SessionPlace;
+
+    /// <summary>On another edge, which holds its session.</summary>
+    internal sealed record Elsewhere(SessionHolder Holder) : SessionPlace;
 
     /// <summary>Not here, where another edge has sent it.</summary>
-    public static SessionPlace Misdirected { get; } = new();
+    internal sealed record Misdirected : SessionPlace;
+
+    /// <summary>Nowhere.</summary>
+    internal sealed record Nowhere(RecoverySignal Signal) : SessionPlace;
 
     /// <summary>The socket on which its anchor lived is gone.</summary>
-    public static SessionPlace AnchorGone { get; } = new(Signal: new RecoverySignal(SignalKind.AnchorGone));
+    public static SessionPlace AnchorGone { get; } = new Nowhere(new RecoverySignal(SignalKind.AnchorGone));
 }
 
 /// <summary>
@@ -48,41 +58,41 @@ internal sealed class SessionPlaces(
             return isCarried && turn.Route.Session is { } home ? await OfAnchorAsync(turn.Request.PreviousResponseId!, home, forwardedFor, cancellationToken) : SessionPlace.AnchorGone;
         }
         // What upstream stores can be continued from anywhere.
-        return isCarried && !turn.Request.Store && KeyOf(turn) is { } key ? await OfScopeAsync(turn, key, forwardedFor, cancellationToken) : SessionPlace.Plain;
+        return isCarried && !turn.Request.Store && KeyOf(turn) is { } key ? await OfScopeAsync(turn, key, forwardedFor, cancellationToken) : new SessionPlace.Plain();
     }
 
     /// <summary>The place of a turn whose session is not where it was thought to be, or not any more.</summary>
     public SessionPlace WithoutHolder(Turn turn) => turn.Route.Anchor == Anchor.Local ? SessionPlace.AnchorGone
         // A socket that is opened now does not live long enough for a follow-up.
-        : drain.Noticed.IsCancellationRequested ? SessionPlace.Plain
-        : new SessionPlace(registry.OpenFallback(KeyOf(turn)!, turn.Caller.KeyId));
+        : drain.Noticed.IsCancellationRequested ? new SessionPlace.Plain()
+        : new SessionPlace.OnSession(registry.OpenFallback(KeyOf(turn)!, turn.Caller.KeyId));
 
     private static SessionKey? KeyOf(Turn turn) =>
-        turn.TurnStateSession is { } given ? new SessionKey(given, ScopeStrength.Hard) : SessionKey.Of(turn.Caller.KeyId, turn.Scope);
+        turn.Resolution.TurnStateSession is { } given ? new SessionKey(given, ScopeStrength.Hard) : SessionKey.Of(turn.Caller.KeyId, turn.Scope);
 
     private async Task<SessionPlace> OfAnchorAsync(string anchor, string name, string? forwardedFor, CancellationToken cancellationToken)
     {
         if (registry.TryUse(name) is { } session)
         {
-            session.HasFollowUps = true;
-            if (session.Holding(anchor) is not null)
+            session.Value.HasFollowUps = true;
+            if (session.Value.Holding(anchor) is not null)
             {
-                return new SessionPlace(session);
+                return new SessionPlace.OnSession(session);
             }
             // Not after an admission that may say that the account is away: it would not help.
-            session.EndUse();
+            session.Dispose();
             return SessionPlace.AnchorGone;
         }
         if (forwardedFor is not null)
         {
-            return SessionPlace.Misdirected;
+            return new SessionPlace.Misdirected();
         }
         if (await FindAsync(name, cancellationToken) is not { } found)
         {
-            return new SessionPlace(Signal: new RecoverySignal(SignalKind.LookupFailed));
+            return new SessionPlace.Nowhere(new RecoverySignal(SignalKind.LookupFailed));
         }
         return found.Address is { } address && await HoldsAsync(address, name, anchor, cancellationToken)
-            ? new SessionPlace(Elsewhere: new SessionHolder(address, name))
+            ? new SessionPlace.Elsewhere(new SessionHolder(address, name))
             : SessionPlace.AnchorGone;
     }
 
@@ -105,11 +115,11 @@ internal sealed class SessionPlaces(
     {
         if ((registry.TryUse(key.Name) ?? registry.TryUseFallback(key)) is { } session)
         {
-            return new SessionPlace(session);
+            return new SessionPlace.OnSession(session);
         }
         if (forwardedFor is not null)
         {
-            return SessionPlace.Misdirected;
+            return new SessionPlace.Misdirected();
         }
         if (key.Strength == ScopeStrength.Soft || drain.Noticed.IsCancellationRequested)
         {
@@ -120,23 +130,23 @@ internal sealed class SessionPlaces(
         if (turn.Route.Anchor == Anchor.Unknown && await continuity.FindSessionAsync(key.Name, cancellationToken) is { Address: { } last }
             && await HoldsAsync(last, key.Name, turn.Request.PreviousResponseId, cancellationToken))
         {
-            return new SessionPlace(Elsewhere: new SessionHolder(last, key.Name));
+            return new SessionPlace.Elsewhere(new SessionHolder(last, key.Name));
         }
         var (opened, heldAt, isKnown) = await AskAsync(turn, key, cancellationToken);
         if (opened is not null)
         {
-            return new SessionPlace(opened);
+            return new SessionPlace.OnSession(opened);
         }
         if (!isKnown && key.Strength == ScopeStrength.Hard)
         {
-            return drain.Noticed.IsCancellationRequested ? SessionPlace.Plain : new SessionPlace(Signal: new RecoverySignal(SignalKind.SessionUnknown));
+            return drain.Noticed.IsCancellationRequested ? new SessionPlace.Plain() : new SessionPlace.Nowhere(new RecoverySignal(SignalKind.SessionUnknown));
         }
         return heldAt is not null && await HoldsAsync(heldAt, key.Name, anchor: null, cancellationToken)
-            ? new SessionPlace(Elsewhere: new SessionHolder(heldAt, key.Name))
+            ? new SessionPlace.Elsewhere(new SessionHolder(heldAt, key.Name))
             : WithoutHolder(turn);
     }
 
-    private async Task<(Session? Session, string? HeldAt, bool IsKnown)> AskAsync(Turn turn, SessionKey key, CancellationToken cancellationToken)
+    private async Task<(Lease<Session>? Session, string? HeldAt, bool IsKnown)> AskAsync(Turn turn, SessionKey key, CancellationToken cancellationToken)
     {
         if (key.IsFallback)
         {

@@ -10,9 +10,9 @@ using Proxy.Edge.Owners;
 namespace Proxy.Edge.Sessions;
 
 /// <summary>How the opening of a session ended.</summary>
-/// <param name="Session">In use, until the caller leaves it; null if another edge holds it.</param>
+/// <param name="Session">In use, until the lease is disposed; null if another edge holds it.</param>
 /// <param name="HeldAt">Where that edge is.</param>
-internal sealed record OpenedSession(Session? Session, string? HeldAt = null);
+internal sealed record OpenedSession(Lease<Session>? Session, string? HeldAt = null);
 
 /// <summary>
 /// The sessions that this edge holds. Opening one is a single flight for each name and waits for nothing but its own claim; what is under way ends by its
@@ -26,7 +26,7 @@ internal sealed class SessionRegistry(
 
     private readonly ConcurrentDictionary<string, Session> _sessions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Session> _besides = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Lazy<Task<OpenedSession?>>> _opening = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<Task<ClaimedSession?>>> _opening = new(StringComparer.Ordinal);
 
     // Says no more than that it is worth looking: many that end at once are closed together.
     private readonly Channel<bool> _emptied = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
@@ -36,10 +36,10 @@ internal sealed class SessionRegistry(
     public int Count => _sessions.Count;
 
     /// <summary>The session by its name, in use; null if it is not here.</summary>
-    public Session? TryUse(string name) => _sessions.TryGetValue(name, out var session) && session.TryUse() ? session : null;
+    public Lease<Session>? TryUse(string name) => _sessions.TryGetValue(name, out var session) ? TryUse(session) : null;
 
     /// <summary>The session that stands in for a scope's own, in use; null if there is none, or if it is time to ask for the scope's own again.</summary>
-    public Session? TryUseFallback(SessionKey key)
+    public Lease<Session>? TryUseFallback(SessionKey key)
     {
         if (!_besides.TryGetValue(key.ScopeName, out var session))
         {
@@ -50,7 +50,7 @@ internal sealed class SessionRegistry(
             session.ScopeAsked = time.GetTimestamp();
             return null;
         }
-        return session.TryUse() ? session : null;
+        return TryUse(session);
     }
 
     /// <summary>Claims a session, unless it is here already; null when the store cannot be asked, and when this edge is on its way out.</summary>
@@ -61,30 +61,34 @@ internal sealed class SessionRegistry(
         {
             if (_sessions.TryGetValue(key.Name, out var known))
             {
-                if (known.TryUse())
+                if (TryUse(known) is { } use)
                 {
-                    return new OpenedSession(known);
+                    return new OpenedSession(use);
                 }
                 await known.WhenClosed.WaitAsync(cancellationToken);
                 continue;
             }
-            var flight = _opening.GetOrAdd(key.Name, _ => new Lazy<Task<OpenedSession?>>(() => ClaimAsync(key, keyId)));
-            var opened = await flight.Value.WaitAsync(cancellationToken);
-            if (opened?.Session is null || opened.Session.TryUse())
+            var flight = _opening.GetOrAdd(key.Name, _ => new Lazy<Task<ClaimedSession?>>(() => ClaimAsync(key, keyId)));
+            var claimed = await flight.Value.WaitAsync(cancellationToken);
+            if (claimed?.Session is null)
             {
-                return opened;
+                return claimed is null ? null : new OpenedSession(null, claimed.HeldAt);
+            }
+            if (TryUse(claimed.Session) is { } own)
+            {
+                return new OpenedSession(own);
             }
         }
     }
 
     /// <summary>Opens a session beside a scope's own, or finds the one that is there; in use. Nobody has to be asked.</summary>
-    public Session OpenFallback(SessionKey key, string keyId)
+    public Lease<Session> OpenFallback(SessionKey key, string keyId)
     {
         while (true)
         {
-            if (_besides.TryGetValue(key.ScopeName, out var known) && known.TryUse())
+            if (_besides.TryGetValue(key.ScopeName, out var known) && TryUse(known) is { } shared)
             {
-                return known;
+                return shared;
             }
             var epoch = time.GetUtcNow().Ticks / TimeSpan.TicksPerMicrosecond;
             var next = key.Fallback();
@@ -92,11 +96,11 @@ internal sealed class SessionRegistry(
             {
                 ScopeAsked = time.GetTimestamp(),
             };
-            session.TryUse();
+            var use = TryUse(session)!;
             if (known is null ? _besides.TryAdd(key.ScopeName, session) : _besides.TryUpdate(key.ScopeName, session, known))
             {
                 Add(session);
-                return session;
+                return use;
             }
         }
     }
@@ -127,7 +131,7 @@ internal sealed class SessionRegistry(
         }
     }
 
-    private async Task<OpenedSession?> ClaimAsync(SessionKey key, string keyId)
+    private async Task<ClaimedSession?> ClaimAsync(SessionKey key, string keyId)
     {
         try
         {
@@ -136,7 +140,7 @@ internal sealed class SessionRegistry(
             var answer = await continuity.ClaimSessionAsync(new ClaimSessionRequest(key.Name, holder, options.Value.AdvertisedAddress), CancellationToken.None);
             if (answer is null || answer.Holder != holder)
             {
-                return answer is null ? null : new OpenedSession(null, answer.Address);
+                return answer is null ? null : new ClaimedSession(null, answer.Address);
             }
             var claim = new SessionClaim(key.Name, holder, answer.Epoch);
             if (drain.Noticed.IsCancellationRequested)
@@ -150,11 +154,22 @@ internal sealed class SessionRegistry(
                 Account = answer is { AccountId: { } account, Domain: { } domain } ? new SessionAccount(account, domain) : null,
             };
             Add(session);
-            return new OpenedSession(session);
+            return new ClaimedSession(session);
         }
         finally
         {
             _opening.TryRemove(key.Name, out _);
+        }
+    }
+
+    private Lease<Session>? TryUse(Session session) => session.TryUse() ? new Lease<Session>(session, EndUse) : null;
+
+    private void EndUse(Session session)
+    {
+        session.EndUse();
+        if (session.Sockets.Count == 0)
+        {
+            NoteEmptied();
         }
     }
 
@@ -173,6 +188,8 @@ internal sealed class SessionRegistry(
         _besides.TryRemove(new KeyValuePair<string, Session>(session.Key.ScopeName, session));
         session.SetClosed();
     }
+
+    private sealed record ClaimedSession(Session? Session, string? HeldAt = null);
 
     private static string NewHolder() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 }

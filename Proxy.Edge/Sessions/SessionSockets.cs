@@ -26,10 +26,17 @@ internal sealed partial class SessionSockets(
 
     private SessionsOptions Limits => options.Value;
 
-    /// <summary>A socket of the session on the turn's account, taken for the turn; or why there is none.</summary>
+    /// <summary>A socket of the session on the turn's account, the turn's until the lease is disposed; or why there is none.</summary>
     /// <exception cref="OperationCanceledException">The attempt's deadline.</exception>
-    public async Task<(SessionSocket? Socket, RecoverySignal? Signal)> TakeAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    public async Task<(Lease<SessionSocket>? Socket, RecoverySignal? Signal)> TakeAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
     {
+        var (socket, signal) = await FindAsync(attempt, session, from, path, cancellationToken);
+        return (socket is null ? null : new Lease<SessionSocket>(socket, taken => Return(session, taken)), signal);
+    }
+
+    private async Task<(SessionSocket?, RecoverySignal?)> FindAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    {
+        var turn = attempt.Turn;
         if (turn.Route.Anchor == Anchor.Local)
         {
             return await TakeHoldingAsync(session, turn.Request.PreviousResponseId!, cancellationToken);
@@ -41,25 +48,15 @@ internal sealed partial class SessionSockets(
         }
         if (session.TryReserve(Limits.MaxSocketsPerScope))
         {
-            return await OpenAsync(turn, session, from, path, cancellationToken);
+            return await OpenAsync(attempt, session, from, path, cancellationToken);
         }
         if (TakeIdle(session, turn, _ => true) is { } used)
         {
             return (used, null);
         }
         return !UsableBy(session, turn).Any() && TryEvictIdle(session) && session.TryReserve(Limits.MaxSocketsPerScope)
-            ? await OpenAsync(turn, session, from, path, cancellationToken)
+            ? await OpenAsync(attempt, session, from, path, cancellationToken)
             : await QueueAsync(session, turn, cancellationToken);
-    }
-
-    /// <summary>The turn is done with its socket; one that has had its time is closed.</summary>
-    public void Return(Session session, SessionSocket socket, bool isDraining)
-    {
-        if ((isDraining ? "drained" : ReasonToClose(session, socket, isIdle: false)) is { } reason)
-        {
-            socket.Close(reason);
-        }
-        socket.Exit();
     }
 
     /// <summary>Closes the sockets of a session that have had their time, or, on the way out, all that are idle.</summary>
@@ -78,6 +75,16 @@ internal sealed partial class SessionSockets(
 
     /// <summary>Ends when all sockets have.</summary>
     public Task WhenEndedAsync() => _running.WhenEndedAsync();
+
+    // The turn is done with its socket; one that has had its time is closed.
+    private void Return(Session session, SessionSocket socket)
+    {
+        if ((services.Drain.Noticed.IsCancellationRequested ? "drained" : ReasonToClose(session, socket, isIdle: false)) is { } reason)
+        {
+            socket.Close(reason);
+        }
+        socket.Exit();
+    }
 
     private async Task<(SessionSocket?, RecoverySignal?)> TakeHoldingAsync(Session session, string anchor, CancellationToken cancellationToken)
     {
@@ -147,7 +154,7 @@ internal sealed partial class SessionSockets(
         session.Key.Strength == ScopeStrength.Hard || !socket.Link.HoldsLocalIds || (!session.HasFollowUps && session.Sockets.Count >= EnoughWithoutFollowUps);
 
     // The session has room for it; that room is given back with the socket's end, or here.
-    private async Task<(SessionSocket?, RecoverySignal?)> OpenAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    private async Task<(SessionSocket?, RecoverySignal?)> OpenAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
     {
         SessionSocket? opened = null;
         try
@@ -156,7 +163,7 @@ internal sealed partial class SessionSockets(
             {
                 return (null, new RecoverySignal(SignalKind.SessionsBusy));
             }
-            (opened, var signal) = await ConnectAsync(turn, session, from, path, cancellationToken);
+            (opened, var signal) = await ConnectAsync(attempt, session, from, path, cancellationToken);
             return (opened, signal);
         }
         finally
@@ -169,14 +176,14 @@ internal sealed partial class SessionSockets(
         }
     }
 
-    private async Task<(SessionSocket?, RecoverySignal?)> ConnectAsync(Turn turn, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    private async Task<(SessionSocket?, RecoverySignal?)> ConnectAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         bound.CancelAfter(TimeSpan.FromSeconds(services.Options.Value.ConnectSeconds));
         var hasSocket = false;
         try
         {
-            var account = turn.Account!;
+            var (turn, account) = (attempt.Turn, attempt.Account);
             var opened = await services.Connector.ConnectAsync(account, path, from, RequestSplices.DropsTurnState(turn), bound.Token, OfRequest);
             if (opened.Socket is not { } upstream)
             {
@@ -188,8 +195,7 @@ internal sealed partial class SessionSockets(
             {
                 headers[name] = opened.Headers[name];
             }
-            turn.GivenTurnState = headers[WireHeaders.TurnState];
-            services.Events.GaveTurnState(turn.Caller, turn.Scope, account, turn.GivenTurnState, session.Key.Name);
+            services.Events.GaveTurnState(attempt, headers[WireHeaders.TurnState], session.Key.Name);
             var socket = new SessionSocket(new UpstreamLink(upstream, account, hasLanes: false, strays: null, drainsAbandoned: true, follow: (_, _, _) => null, services), account, headers, services.Time);
             socket.TryEnter();
             session.Account = new SessionAccount(account.Id, account.Domain);

@@ -13,26 +13,32 @@ namespace Proxy.Edge.Sessions;
 
 /// <summary>Sends HTTP turns over the sockets of sessions.</summary>
 internal sealed class SessionTurns(
-    SessionRegistry registry, SessionSockets sockets, SessionLeases leases, TurnJournal journal, MemoryBudget memory, Drain drain, IOptions<SessionsOptions> options, TimeProvider time)
+    SessionSockets sockets, SessionLeases leases, TurnJournal journal, MemoryBudget memory, Drain drain, IOptions<SessionsOptions> options, TimeProvider time)
 {
     private readonly RunningTasks _drained = new();
 
-    /// <summary>Sends the turn once, which uses the session already; null when the client has its answer or is gone, else what happened instead.</summary>
+    /// <summary>Sends the turn once; null when the client has its answer or is gone, else what happened instead.</summary>
+    /// <param name="slot">The turn with its slot; taken over with the session where the client leaves and the turn runs on.</param>
+    /// <param name="session">Used by the turn.</param>
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
-    public async Task<RecoverySignal?> AttemptAsync(HttpRequest from, HttpAnswer answer, Turn turn, Session session, PooledBody body, string path, TurnDeadline deadline)
+    public async Task<RecoverySignal?> AttemptAsync(
+        HttpRequest from, HttpAnswer answer, TurnAttempt attempt, Lease<Turn> slot, Lease<Session> session, PooledBody body, string path, TurnDeadline deadline)
     {
         using var limits = deadline.BeginAttempt();
         try
         {
-            switch (await answer.KeepAliveAsync(leases.CheckAsync(session, limits.Token).AsTask()))
+            switch (await answer.KeepAliveAsync(leases.CheckAsync(session.Value, limits.Token).AsTask()))
             {
                 case LeaseState.Lost:
                     return new RecoverySignal(SignalKind.NotWritten);
-                case LeaseState.Unknown when session.Key.Strength == ScopeStrength.Hard:
+                case LeaseState.Unknown when session.Value.Key.Strength == ScopeStrength.Hard:
                     return new RecoverySignal(SignalKind.SessionUnknown);
             }
-            var (socket, signal) = await answer.KeepAliveAsync(sockets.TakeAsync(turn, session, from, path, limits.Token));
-            return socket is null ? Held(answer, turn, signal!) : await SendAsync(answer, turn, session, socket, body, limits);
+            (var socket, var signal) = await answer.KeepAliveAsync(sockets.TakeAsync(attempt, session.Value, from, path, limits.Token));
+            using (socket)
+            {
+                return socket is null ? Held(answer, attempt.Turn, signal!) : await SendAsync(answer, attempt, slot, session, socket, body, limits);
+            }
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
@@ -40,63 +46,55 @@ internal sealed class SessionTurns(
         }
     }
 
-    /// <summary>A turn that has used a session is done with it.</summary>
-    public void EndUse(Session session)
-    {
-        session.EndUse();
-        if (session.Sockets.Count == 0)
-        {
-            registry.NoteEmptied();
-        }
-    }
-
     /// <summary>Ends when nothing runs upstream any more whose client has left.</summary>
     public Task WhenDrainedAsync() => _drained.WhenEndedAsync();
 
-    private async Task<RecoverySignal?> SendAsync(HttpAnswer answer, Turn turn, Session session, SessionSocket socket, PooledBody body, AttemptDeadline limits)
+    private async Task<RecoverySignal?> SendAsync(
+        HttpAnswer answer, TurnAttempt sent, Lease<Turn> slot, Lease<Session> session, Lease<SessionSocket> socket, PooledBody body, AttemptDeadline limits)
     {
+        var turn = sent.Turn;
+        var link = socket.Value.Link;
         using var frame = new PooledBody(initialCapacity: 4096, memory.Of(turn.Caller.KeyId));
-        var events = new HttpEvents(answer, turn, socket.Headers);
-        var attempt = new SocketAttempt(turn, LaneQueue.Default, limits, events);
+        if (!TryWriteFrame(turn, body, frame))
+        {
+            // Over plain HTTP it needs no copy.
+            return new RecoverySignal(SignalKind.NoSessionSocket);
+        }
+        var events = new HttpEvents(answer, turn, socket.Value.Headers);
+        var attempt = new SocketAttempt(sent, LaneQueue.Default, limits, events);
+        RecoverySignal? signal;
         try
         {
-            if (!TryWriteFrame(turn, body, frame))
-            {
-                // Over plain HTTP it needs no copy.
-                return new RecoverySignal(SignalKind.NoSessionSocket);
-            }
-            var signal = await answer.KeepAliveAsync(socket.Link.RunAsync(attempt, frame.Memory).GiveBackWhenBegunAsync(limits, turn, body, frame), events.SendKeepAliveAsync);
-            socket.Link.RetireAfter(signal, turn.Route.Anchor);
-            return signal is null ? null : Held(answer, turn, signal);
+            signal = await answer.KeepAliveAsync(link.RunAsync(attempt, frame.Memory).GiveBackWhenBegunAsync(limits, turn, body, frame), events.SendKeepAliveAsync);
+            link.RetireAfter(signal, turn.Route.Anchor);
         }
         finally
         {
             await events.CloseAsync();
-            if (attempt.IsAbandoned && socket.Link.IsOpen)
-            {
-                turn.IsDrained = true;
-                _drained.Add(DrainAsync(turn, session, socket, attempt));
-            }
-            else
-            {
-                sockets.Return(session, socket, drain.Noticed.IsCancellationRequested);
-            }
         }
+        if (attempt.IsAbandoned && link.IsOpen)
+        {
+            _drained.Add(DrainAsync(attempt, slot.Move(), session.Move(), socket.Move()));
+            return null;
+        }
+        return signal is null ? null : Held(answer, turn, signal);
     }
 
     // The client has left, and the only way to stop what runs on a socket is to cut it, with all that lives on it. So it runs on for a while: socket, slot and
     // log row stay the turn's until upstream is done with it, or its time is over.
-    private async Task DrainAsync(Turn turn, Session session, SessionSocket socket, SocketAttempt attempt)
+    private async Task DrainAsync(SocketAttempt attempt, Lease<Turn> slot, Lease<Session> session, Lease<SessionSocket> socket)
     {
-        await ((Task)attempt.Ended).WaitAsync(TimeSpan.FromSeconds(options.Value.AbandonedTurnSeconds), time, drain.Over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!attempt.Ended.IsCompleted)
+        using (session)
+        using (socket)
+        using (slot)
         {
-            socket.Link.Cut(new RecoverySignal(SignalKind.ClientLeft));
+            await ((Task)attempt.Ended).WaitAsync(TimeSpan.FromSeconds(options.Value.AbandonedTurnSeconds), time, drain.Over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!attempt.Ended.IsCompleted)
+            {
+                socket.Value.Link.Cut(new RecoverySignal(SignalKind.ClientLeft));
+            }
+            journal.End(slot.Value, slot.Value.Response.Passed is null ? TurnStatus.Cancelled : TurnStatus.Failed, StatusCodes.Status499ClientClosedRequest);
         }
-        journal.End(turn, turn.PassedError is null ? TurnStatus.Cancelled : TurnStatus.Failed, StatusCodes.Status499ClientClosedRequest);
-        journal.Release(turn);
-        sockets.Return(session, socket, drain.Noticed.IsCancellationRequested);
-        EndUse(session);
     }
 
     private static RecoverySignal Held(HttpAnswer answer, Turn turn, RecoverySignal signal)

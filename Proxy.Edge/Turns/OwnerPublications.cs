@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
+using Proxy.Accounts.Contracts;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Clients;
 using Proxy.Edge.Owners;
@@ -23,12 +24,12 @@ internal sealed partial class OwnerPublications(
         new BoundedChannelOptions(MaxPending) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
 
     /// <summary>Begins to publish what a turn has minted. The caller awaits the task, with its own bound, in <see cref="WaitAsync"/>.</summary>
-    public Task<Publication> Begin(Turn turn, string id) => PublishAsync(RequestFor(turn, id));
+    public Task<Publication> Begin(TurnAttempt attempt, string id) => PublishAsync(RequestFor(attempt.Turn, attempt.Account, id));
 
     /// <summary>Publishes what came with a response that is not stored: it is only a preference, so nobody waits for it.</summary>
-    public void PublishOutputs(Turn turn, string id)
+    public void PublishOutputs(TurnAttempt attempt, string id)
     {
-        var request = RequestFor(turn, id);
+        var request = RequestFor(attempt.Turn, attempt.Account, id);
         Queue(PublishAsync(request), request);
     }
 
@@ -72,7 +73,7 @@ internal sealed partial class OwnerPublications(
     /// </summary>
     public async Task<bool> WaitAsync(Turn turn, TimeSpan bound)
     {
-        if (turn.Publication is not { } publication || turn.PublishedId is not { } id)
+        if (turn is not { Response: { Publication: { } publication, PublishedId: { } id }, Account: { } account })
         {
             return true;
         }
@@ -88,7 +89,7 @@ internal sealed partial class OwnerPublications(
             // It goes on below.
         }
         telemetry.CountLatePublication();
-        Queue(publication, RequestFor(turn, id));
+        Queue(publication, RequestFor(turn, account, id));
         return true;
     }
 
@@ -96,13 +97,14 @@ internal sealed partial class OwnerPublications(
     /// Writes a completed response as its session's latest; false if the session is another edge's by now. A write that fails or takes too long is let go:
     /// it only serves where an alias is lost.
     /// </summary>
-    public async Task<bool> CompleteAsync(Turn turn, string id, TimeSpan bound)
+    public async Task<bool> CompleteAsync(TurnAttempt attempt, string id, TimeSpan bound)
     {
-        if (turn is not { Claim: { } claim, Account: { } account })
+        var (turn, account) = (attempt.Turn, attempt.Account);
+        if (turn.Claim is not { } claim)
         {
             return true;
         }
-        var request = new WriteSessionRequest(claim, options.Value.AdvertisedAddress, turn.Caller.KeyId, account.Id, account.Domain, turn.GivenTurnState, id, turn.Request.Store);
+        var request = new WriteSessionRequest(claim, options.Value.AdvertisedAddress, turn.Caller.KeyId, account.Id, account.Domain, attempt.Response.GivenTurnState, id, turn.Request.Store);
         try
         {
             return await continuity.WriteSessionAsync(request, CancellationToken.None).WaitAsync(bound, time) != Publication.Superseded;
@@ -161,14 +163,14 @@ internal sealed partial class OwnerPublications(
         return published;
     }
 
-    private static PublishRequest RequestFor(Turn turn, string id) => new(
-        new OwnedId(turn.MintedKind, id),
-        new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, turn.Request.Store, turn.Activity?.Id, turn.Claim?.Session),
+    private static PublishRequest RequestFor(Turn turn, AdmittedAccount account, string id) => new(
+        new OwnedId(turn.Accepted.MintedKind, id),
+        new OwnerRecord(turn.Caller.KeyId, account.Id, account.Domain, turn.Scope.SessionId, turn.Request.Store, turn.Activity?.Id, turn.Claim?.Session),
         // What a turn demands says nothing of where the conversation lives.
         turn.Route.Domain is null || turn.Route.OnlyEncrypted ? turn.Scope.Key : null,
         turn.Claim,
-        turn.Outputs is { Count: > 0 } outputs ? outputs : null,
-        turn.AcceptedAt);
+        turn.Response.Outputs is { Count: > 0 } outputs ? outputs : null,
+        turn.Accepted.At);
 
     [LoggerMessage(410, LogLevel.Error, "Too many owners wait to be published; one is known to this edge and the log only")]
     private partial void LogDropped();

@@ -29,11 +29,10 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotPrefetcher
     /// <summary>Marks the turn's account if upstream says that it is exhausted.</summary>
     public void Note(Turn turn, UpstreamError? error)
     {
-        if (turn.Account is not { } account || error is not { IsLimit: true } || turn.HasCooled || turn.Request.Model is { Length: > MarkRequest.LongestModel })
+        if (turn.Account is not { } account || error is not { IsLimit: true } || turn.Request.Model is { Length: > MarkRequest.LongestModel } || !turn.TryCoolDown())
         {
             return;
         }
-        turn.HasCooled = true;
         var model = error.Kind == UpstreamErrorKind.RateLimit ? turn.Request.Model : null;
         var until = error.ToldReset(time.GetUtcNow()) ?? _backoff.Until(account.Id, model, error.Kind == UpstreamErrorKind.Quota ? UnspecifiedQuota : UnspecifiedRate);
         Mark(new MarkRequest(account.Id, until, error.Code ?? error.Reason, model));
@@ -53,13 +52,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotPrefetcher
     }
 
     /// <summary>The account's credential is good.</summary>
-    public void NoteServed(Turn turn)
-    {
-        if (turn.Account is { } account)
-        {
-            _refusedCredentials.Served(account.Id);
-        }
-    }
+    public void NoteServed(string accountId) => _refusedCredentials.Served(accountId);
 
     /// <summary>Marks an account that refuses to open WebSockets: for a while it is used over HTTP only, and then tried again.</summary>
     public void NoteNoWebSockets(string accountId) =>

@@ -12,9 +12,9 @@ internal static class RequestSplices
         {
             request = JsonSplices.DropField(request.Span, "client_metadata", WireHeaders.TurnState);
         }
-        return turn.DropsReasoning ? JsonSplices.DropEncryptedReasoning(request.Span) : request;
+        return turn.Admitted is { DropsReasoning: true } ? JsonSplices.DropEncryptedReasoning(request.Span) : request;
     }
 
     /// <summary>True if the turn state it carries was given by another domain: there it names a machine, here it may name anybody's.</summary>
-    public static bool DropsTurnState(Turn turn) => turn.TurnStateDomain is { } domain && domain != turn.Account?.Domain;
+    public static bool DropsTurnState(Turn turn) => turn.Resolution.TurnStateDomain is { } domain && domain != turn.Account?.Domain;
 }

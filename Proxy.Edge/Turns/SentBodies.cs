@@ -13,7 +13,7 @@ internal static class SentBodies
     public static async Task<RecoverySignal?> GiveBackWhenBegunAsync(this Task<RecoverySignal?> attempt, AttemptDeadline limits, Turn turn, params PooledBody[] sent)
     {
         await Task.WhenAny(attempt, limits.Begun);
-        if (turn is { HasBegun: true, Request.Generate: true })
+        if (turn is { Response.HasBegun: true, Request.Generate: true })
         {
             foreach (var body in sent)
             {

@@ -24,7 +24,7 @@ internal sealed class TurnDeadline : IDisposable
     /// <param name="drained">Canceled when the edge stops and waits no longer.</param>
     public TurnDeadline(Turn turn, EdgeOptions options, TimeProvider time, CancellationToken clientLeft, KeyWatch keys, CancellationToken drained)
     {
-        (_options, _time, _accepted, _clientLeft, _drained) = (options, time, turn.AcceptedTimestamp, clientLeft, drained);
+        (_options, _time, _accepted, _clientLeft, _drained) = (options, time, turn.Accepted.Timestamp, clientLeft, drained);
         _key = keys.Watch(turn.Caller.KeyId, grant => grant.Covers(turn.Account?.Name, turn.Request.Model));
         _whole = new CancellationTokenSource(TimeLeft, time);
         _any = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, _key.Ended, drained, _lost.Token, _whole.Token);

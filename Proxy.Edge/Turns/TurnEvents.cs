@@ -19,26 +19,33 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     private readonly TimeSpan _publicationWait = TimeSpan.FromMilliseconds(options.Value.PublicationWaitMs);
 
     /// <summary>Takes note of an event that is about to be relayed. Allocates nothing for one that only passes.</summary>
-    public void Relay(Turn turn, EventHead head, ReadOnlySpan<byte> json)
+    public void Relay(TurnAttempt attempt, EventHead head, ReadOnlySpan<byte> json)
     {
-        turn.Observe(head, time.GetTimestamp());
+        attempt.Response.Observe(head, time.GetTimestamp());
         if (head.Kind == EventKind.Created)
         {
-            Minted(turn, ResponseFactsReader.Read(json));
+            Minted(attempt, ResponseFactsReader.Read(json));
         }
         else if (head.Kind == EventKind.Item)
         {
-            turn.Observe(OutputIds.OfEvent(json));
+            attempt.Response.Observe(OutputIds.OfEvent(json));
         }
         else if (head.Kind == EventKind.Metadata)
         {
-            turn.GivenTurnState = EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)) ?? turn.GivenTurnState;
-            GaveTurnState(turn.Caller, turn.Scope, turn.Account!, turn.GivenTurnState, turn.Claim?.Session);
+            GaveTurnState(attempt, EventScanner.ReadHeader(json, Encoding.ASCII.GetBytes(WireHeaders.TurnState)), attempt.Turn.Claim?.Session);
         }
     }
 
     /// <summary>A prewarm that was sent once more was created again: its owner is published, and the client is not told a second time.</summary>
-    public void Recreated(Turn turn, in ResponseFacts facts) => Minted(turn, facts);
+    public void Recreated(TurnAttempt attempt, in ResponseFacts facts) => Minted(attempt, facts);
+
+    /// <summary>Upstream gave the turn's client a turn state.</summary>
+    /// <param name="session">Whose socket it came on.</param>
+    public void GaveTurnState(TurnAttempt attempt, string? turnState, string? session = null)
+    {
+        attempt.Response.ObserveTurnState(turnState);
+        GaveTurnState(attempt.Turn.Caller, attempt.Turn.Scope, attempt.Account, turnState, session);
+    }
 
     /// <summary>Upstream gave the client a turn state: it must not go to another domain, and leads back to the session it came from.</summary>
     public void GaveTurnState(Caller caller, TurnScope scope, AdmittedAccount account, string? turnState, string? session = null)
@@ -53,42 +60,44 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     /// To be awaited with a terminal event in hand, before it is sent on. False if it must not be: another edge has claimed the turn's session, and the
     /// turn has not ended yet.
     /// </summary>
-    public async Task<bool> EndAsync(Turn turn, EventHead head, ResponseFacts facts)
+    public async Task<bool> EndAsync(TurnAttempt attempt, EventHead head, ResponseFacts facts)
     {
-        Minted(turn, facts);
-        PublishOutputs(turn, StatusOf(head.Kind, facts));
+        var turn = attempt.Turn;
+        Minted(attempt, facts);
+        PublishOutputs(attempt, StatusOf(head.Kind, facts));
         var completed = facts.Id is { } id && StatusOf(head.Kind, facts) is TurnStatus.Success or TurnStatus.Incomplete
-            ? publications.CompleteAsync(turn, id, _publicationWait)
+            ? publications.CompleteAsync(attempt, id, _publicationWait)
             : Task.FromResult(true);
         if (!await publications.WaitAsync(turn, _publicationWait) || !await completed)
         {
             return false;
         }
-        turn.Observe(head, time.GetTimestamp());
-        marks.NoteServed(turn);
+        attempt.Response.Observe(head, time.GetTimestamp());
+        marks.NoteServed(attempt.Account.Id);
         journal.End(turn, StatusOf(head.Kind, facts), StatusCodes.Status200OK);
         return true;
     }
 
     /// <summary>To be awaited with a whole JSON answer in hand, before it is sent on.</summary>
-    public async Task EndJsonAsync(Turn turn, int httpStatus, ResponseFacts facts)
+    public async Task EndJsonAsync(TurnAttempt attempt, int httpStatus, ResponseFacts facts)
     {
-        turn.Observe(default(EventHead), time.GetTimestamp());
-        Minted(turn, httpStatus < 300 ? facts : facts with { Id = null });
-        PublishOutputs(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts));
-        marks.Note(turn, facts.Error);
+        var status = httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts);
+        attempt.Response.Observe(default(EventHead), time.GetTimestamp());
+        Minted(attempt, httpStatus < 300 ? facts : facts with { Id = null });
+        PublishOutputs(attempt, status);
+        marks.Note(attempt.Turn, facts.Error);
         if (httpStatus < 300)
         {
-            marks.NoteServed(turn);
+            marks.NoteServed(attempt.Account.Id);
         }
-        await publications.WaitAsync(turn, _publicationWait);
-        journal.End(turn, httpStatus >= 300 ? TurnStatus.Failed : StatusOf(EventKind.Other, facts), httpStatus);
+        await publications.WaitAsync(attempt.Turn, _publicationWait);
+        journal.End(attempt.Turn, status, httpStatus);
     }
 
     /// <summary>To be awaited with an answer in hand that names files which upstream has made for its caller.</summary>
-    public async Task RevealAsync(Turn turn, IReadOnlyList<OwnedId> files)
+    public async Task RevealAsync(AcceptedRequest request, AdmittedAccount account, IReadOnlyList<OwnedId> files)
     {
-        var owner = new OwnerRecord(turn.Caller.KeyId, turn.Account!.Id, turn.Account.Domain, turn.Scope.SessionId, Stored: true, null);
+        var owner = new OwnerRecord(request.Caller.KeyId, account.Id, account.Domain, request.Scope.SessionId, Stored: true, null);
         foreach (var file in files)
         {
             await publications.PublishAsync(file, owner, _publicationWait);
@@ -98,15 +107,14 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     /// <summary>Ends a turn by upstream's own error, which the client gets as it came.</summary>
     public async Task SurfaceAsync(Turn turn, UpstreamError? error, int httpStatus)
     {
-        turn.Observe(new ResponseFacts(null, null, null, error));
         await publications.WaitAsync(turn, _publicationWait);
-        journal.End(turn, turn.WasSent ? TurnStatus.Failed : TurnStatus.Refused, httpStatus);
+        journal.End(turn, turn.Response.WasSent ? TurnStatus.Failed : TurnStatus.Refused, httpStatus, error?.Code);
     }
 
     /// <summary>Ends a turn by the error event that its client has read already, unless upstream has rejected it once more; false where there was none.</summary>
     public async Task<bool> TryEndPassedAsync(Turn turn, RecoverySignal signal)
     {
-        if (turn.PassedError is not { } passed || signal.Kind == SignalKind.Rejected)
+        if (turn.Response.Passed is not { Error: var passed } || signal.Kind == SignalKind.Rejected)
         {
             return false;
         }
@@ -115,42 +123,44 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     }
 
     /// <summary>Ends a turn by an error of ours, or because the client left.</summary>
-    public async Task EndAsync(Turn turn, ApiError error)
+    /// <param name="signal">What happened to it; null where it did not come that far.</param>
+    public async Task EndAsync(Turn turn, ApiError error, RecoverySignal? signal = null)
     {
-        turn.Observe(error);
         await publications.WaitAsync(turn, _publicationWait);
-        var status = ReferenceEquals(error, Errors.ClientLeft) ? TurnStatus.Cancelled
-            : !turn.WasSent ? TurnStatus.Refused
-            : turn.WasRejected ? TurnStatus.Failed
+        var status = error == Errors.ClientLeft ? TurnStatus.Cancelled
+            : !turn.Response.WasSent ? TurnStatus.Refused
+            : signal?.Kind is SignalKind.Rejected or SignalKind.NoResponse ? TurnStatus.Failed
             : TurnStatus.Cut;
-        journal.End(turn, status, error.Status);
+        // The API has no code for what is not there, but the log has.
+        journal.End(turn, status, error.Status, error.Code ?? "not_found");
     }
 
-    private void Minted(Turn turn, in ResponseFacts facts)
+    private void Minted(TurnAttempt attempt, in ResponseFacts facts)
     {
-        turn.Observe(facts);
-        if (facts.Id is { } id && turn.PublishedId != id)
+        attempt.Response.Observe(facts);
+        if (facts.Id is { } id && attempt.Response.PublishedId != id)
         {
-            turn.Publish(id, publications.Begin(turn, id));
+            attempt.Response.Publish(id, publications.Begin(attempt, id));
         }
     }
 
     // Items are whole at the end only, and of a response that failed nothing can be named.
-    private void PublishOutputs(Turn turn, string status)
+    private void PublishOutputs(TurnAttempt attempt, string status)
     {
-        if (status is not (TurnStatus.Success or TurnStatus.Incomplete) || turn.Account is not { } account)
+        if (status is not (TurnStatus.Success or TurnStatus.Incomplete))
         {
             return;
         }
-        if (turn.PublishedId is { } id && turn.HasUnpublishedOutputs)
+        var (turn, account) = (attempt.Turn, attempt.Account);
+        if (attempt.Response is { PublishedId: { } id, HasUnpublishedOutputs: true })
         {
             if (turn.Request.Store)
             {
-                turn.Publish(id, publications.Begin(turn, id));
+                attempt.Response.Publish(id, publications.Begin(attempt, id));
             }
             else
             {
-                publications.PublishOutputs(turn, id);
+                publications.PublishOutputs(attempt, id);
             }
         }
         foreach (var prompt in turn.Request.NamedIds.Where(named => named.Kind == OwnedKinds.Prompt))

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Proxy.Continuity.Contracts;
 using Proxy.Edge.Callers;
 using Proxy.Edge.Clients;
+using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Spool;
@@ -20,22 +21,21 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     /// <summary>Accepts a turn that another edge has accepted already, and could not serve: it stays the same turn.</summary>
     public Turn Accept(Guid id, DateTimeOffset acceptedAt, TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, bool isCodex)
     {
-        var turn = new Turn(id, acceptedAt, time.GetTimestamp(), request, caller, scope, surface) { RequestBytes = requestBytes, IsCodex = isCodex };
+        var turn = new Turn(new AcceptedRequest(id, acceptedAt, time.GetTimestamp(), request, caller, scope, surface) { Bytes = requestBytes, IsCodex = isCodex });
         // Another edge has told it.
         turn.PinId();
         return turn;
     }
 
     /// <summary>Accepts a turn.</summary>
-    public Turn Accept(TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, string mintedKind = OwnedKinds.Response, bool isCodex = false)
+    public Turn Accept(TurnRequest request, Caller caller, TurnScope scope, string surface, int requestBytes, bool isCodex) =>
+        new(AcceptRequest(request, caller, scope, surface) with { Bytes = requestBytes, IsCodex = isCodex });
+
+    /// <summary>Accepts a request; one that only passes is no turn.</summary>
+    public AcceptedRequest AcceptRequest(TurnRequest request, Caller caller, TurnScope scope, string surface)
     {
         var now = Now;
-        return new Turn(Guid.CreateVersion7(now), now, time.GetTimestamp(), request, caller, scope, surface)
-        {
-            RequestBytes = requestBytes,
-            MintedKind = mintedKind,
-            IsCodex = isCodex,
-        };
+        return new AcceptedRequest(Guid.CreateVersion7(now), now, time.GetTimestamp(), request, caller, scope, surface);
     }
 
     /// <summary>
@@ -44,15 +44,10 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     /// </summary>
     public Turn BeginSuccessor(Turn steered)
     {
-        var now = Now;
-        var successor = new Turn(Guid.CreateVersion7(now), now, time.GetTimestamp(), steered.Request with { PreviousResponseId = steered.ResponseId }, steered.Caller, steered.Scope, steered.Surface)
-        {
-            IsCodex = steered.IsCodex,
-            IsSuccessor = true,
-            Account = steered.Account,
-            Route = steered.Route,
-        };
-        successor.Send();
+        var request = steered.Request with { PreviousResponseId = steered.Response.Id };
+        var successor = new Turn(AcceptRequest(request, steered.Caller, steered.Scope, steered.Accepted.Surface) with { IsCodex = steered.Accepted.IsCodex, IsSuccessor = true });
+        successor.Resolve(new Resolution(steered.Route));
+        successor.Admit(new Admitted(steered.Admitted!.Account));
         try
         {
             Begin(successor);
@@ -66,27 +61,30 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
 
     /// <summary>The turn has an account and is about to be sent: from here on it is logged even if this process dies.</summary>
     /// <exception cref="IOException">It cannot be kept, so it must not be sent.</exception>
-    public void Begin(Turn turn) => spool.Begin(RowOf(turn, TurnStatus.Cut, httpStatus: 0));
+    public void Begin(Turn turn) => spool.Begin(RowOf(turn, TurnStatus.Cut, httpStatus: 0, errorCode: null));
 
     /// <summary>Ends the turn, once: later calls change nothing. To be called before the client sees the end.</summary>
-    public void End(Turn turn, string status, int httpStatus)
+    /// <param name="errorCode">What was wrong; null for what upstream has said.</param>
+    public void End(Turn turn, string status, int httpStatus, string? errorCode = null)
     {
         if (!turn.TryEnd())
         {
             return;
         }
-        var row = RowOf(turn, status, httpStatus);
+        var row = RowOf(turn, status, httpStatus, errorCode ?? turn.Response.ErrorCode);
         // What never began must not fill what is full already.
         if (turn.Account is not null || !spool.IsFull)
         {
             spool.End(row);
         }
-        telemetry.End(turn, status, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
+        telemetry.End(turn, status, errorCode ?? turn.Response.ErrorCode, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
             row.TotalTokens is null ? null : new TokenUsage(row.InputTokens ?? 0, row.CachedInputTokens ?? 0, row.OutputTokens ?? 0, row.ReasoningTokens ?? 0, row.TotalTokens.Value));
     }
 
-    /// <summary>Gives the slot back: upstream is done with the turn. To be called on every path, after <see cref="End"/>.</summary>
-    public void Release(Turn turn)
+    /// <summary>The turn with its slot, which is given back when upstream is done with it: after <see cref="End"/>.</summary>
+    public Lease<Turn> SlotOf(Turn turn) => new(turn, Release);
+
+    private void Release(Turn turn)
     {
         leases.Drop(turn.Id);
         spool.Wake();
@@ -102,29 +100,29 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
         }
     }
 
-    private RequestLogRow RowOf(Turn turn, string status, int httpStatus)
+    private RequestLogRow RowOf(Turn turn, string status, int httpStatus, string? errorCode)
     {
         var (usage, isEstimated) = UsageOf(turn, status);
         return new RequestLogRow(
-            turn.Id, turn.AcceptedAt, turn.ResponseId, turn.MintedKind, turn.Caller.KeyId, turn.Scope.SessionId, turn.Account?.Id, turn.Account?.Domain,
-            turn.Surface, turn.Request.Model, status, httpStatus, turn.ErrorCode, turn.Request.Store,
+            turn.Id, turn.Accepted.At, turn.Response.Id, turn.Accepted.MintedKind, turn.Caller.KeyId, turn.Scope.SessionId, turn.Account?.Id, turn.Account?.Domain,
+            turn.Surface, turn.Request.Model, status, httpStatus, errorCode, turn.Request.Store,
             usage?.Input, usage?.CachedInput, usage?.Output, usage?.Reasoning, usage?.Total, isEstimated,
-            turn.FirstEventTimestamp is { } first ? time.GetElapsedTime(turn.AcceptedTimestamp, first).TotalMilliseconds : null,
-            time.GetElapsedTime(turn.AcceptedTimestamp).TotalMilliseconds,
+            turn.Response.FirstEventTimestamp is { } first ? time.GetElapsedTime(turn.Accepted.Timestamp, first).TotalMilliseconds : null,
+            time.GetElapsedTime(turn.Accepted.Timestamp).TotalMilliseconds,
             options.Value.Id, turn.Activity?.Id, turn.Continuity, turn.Session, ItemsOf(turn)).Capped();
     }
 
-    private static string? ItemsOf(Turn turn) => turn.Outputs.Any(output => output.Kind == OwnedKinds.Item)
-        ? string.Join(' ', turn.Outputs.Where(output => output.Kind == OwnedKinds.Item).Select(output => output.Id))
+    private static string? ItemsOf(Turn turn) => turn.Response.Outputs.Any(output => output.Kind == OwnedKinds.Item)
+        ? string.Join(' ', turn.Response.Outputs.Where(output => output.Kind == OwnedKinds.Item).Select(output => output.Id))
         : null;
 
     private static (TokenUsage? Usage, bool IsEstimated) UsageOf(Turn turn, string status)
     {
-        if (turn.Usage is not null || !turn.HasBegun || status is TurnStatus.Success or TurnStatus.Incomplete or TurnStatus.Failed)
+        if (turn.Response.Usage is not null || !turn.Response.HasBegun || status is TurnStatus.Success or TurnStatus.Incomplete or TurnStatus.Failed)
         {
-            return (turn.Usage, false);
+            return (turn.Response.Usage, false);
         }
-        var input = turn.RequestBytes / BytesPerToken;
-        return (new TokenUsage(input, 0, turn.Deltas, 0, input + turn.Deltas), true);
+        var input = turn.Accepted.Bytes / BytesPerToken;
+        return (new TokenUsage(input, 0, turn.Response.Deltas, 0, input + turn.Response.Deltas), true);
     }
 }

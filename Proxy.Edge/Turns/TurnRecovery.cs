@@ -23,17 +23,13 @@ internal sealed partial class TurnRecovery(
     {
         if (signal.Kind == SignalKind.Rejected)
         {
-            NoteRejection(turn, signal);
-        }
-        else if (signal.Kind == SignalKind.NoResponse)
-        {
-            turn.WasRejected = true;
+            NoteRejection(turn, signal.Error);
         }
         else if (signal.Kind == SignalKind.NoWebSocket)
         {
             marks.NoteNoWebSockets(turn.Account!.Id);
         }
-        else if (deadline.Token.IsCancellationRequested)
+        else if (signal.Kind != SignalKind.NoResponse && deadline.Token.IsCancellationRequested)
         {
             // What breaks when a turn is stopped breaks in many ways; there is one reason for them all.
             signal = new RecoverySignal(deadline.Reason);
@@ -82,25 +78,26 @@ internal sealed partial class TurnRecovery(
     /// <summary>
     /// True if an error event of a response that has begun is the client's to read: it then passes, and the response's own end may follow. Agents read only that one.
     /// </summary>
-    public bool TryPass(Turn turn, RecoverySignal signal, AttemptDeadline limits)
+    public bool TryPass(TurnAttempt attempt, in ResponseFacts facts, AttemptDeadline limits)
     {
-        if (turn is not { HasBegun: true, Request.Stream: true } || Decide(FactsOf(turn, signal, limits.TimeLeft), signal) is not { Action: RecoveryAction.Surface } decision)
+        var turn = attempt.Turn;
+        var error = facts.Error ?? UpstreamError.Unspecified;
+        var signal = new RecoverySignal(SignalKind.Rejected, error);
+        if (turn is not { Response.HasBegun: true, Request.Stream: true } || Decide(FactsOf(turn, signal, limits.TimeLeft), signal) is not { Action: RecoveryAction.Surface } decision)
         {
             return false;
         }
-        NoteRejection(turn, signal);
-        (turn.PassedError, turn.Reason) = (signal.Error, decision.Reason);
+        attempt.Response.ObserveRejection(facts);
+        NoteRejection(turn, error);
+        attempt.Response.Pass(error, decision.Reason);
         limits.AwaitEnd();
         return true;
     }
 
-    private void NoteRejection(Turn turn, RecoverySignal signal)
+    private void NoteRejection(Turn turn, UpstreamError? error)
     {
-        turn.WasRejected = true;
-        // A foreign id is not the turn's.
-        turn.Observe(turn.ResponseId is null ? signal.Facts : signal.Facts with { Id = null });
-        marks.Note(turn, signal.Error);
-        if (signal.Error is { Kind: UpstreamErrorKind.Authentication } refused && turn.CredentialWasRenewed)
+        marks.Note(turn, error);
+        if (error is { Kind: UpstreamErrorKind.Authentication } refused && turn.CredentialWasRenewed)
         {
             marks.NoteRefusedCredential(turn, refused.Reason, isRenewed: true);
         }
@@ -112,13 +109,13 @@ internal sealed partial class TurnRecovery(
         OverWebSocket: turn.Surface == Surfaces.WebSocket || (turn.Surface == Surfaces.HttpSession && !turn.GoesOverHttp),
         MayGoOverHttp: turn is { Surface: Surfaces.HttpSession, Claim: not null, GoesOverHttp: false },
         OnSession: turn.Session is not null,
-        IsNativeCodex: turn.IsCodex,
+        IsNativeCodex: turn.Accepted.IsCodex,
         Anchor: turn.Route.Anchor,
         Demand: OwnerRoute.DemandsOf(turn.Request) is [var first, ..] ? first : null,
         HasDomain: turn.Route.Domain is not null,
         NamesConversation: turn.Request.ConversationId is not null,
         OnlyEncrypted: turn.Route.OnlyEncrypted,
-        Phase: turn.IsSuccessor ? TurnPhase.Visible : turn.Phase,
+        Phase: turn.Accepted.IsSuccessor ? TurnPhase.Visible : turn.Response.Phase,
         IsPrewarm: !turn.Request.Generate,
         IsBackground: turn.Request.Background,
         IsAlone: signal.IsAlone,
@@ -131,7 +128,7 @@ internal sealed partial class TurnRecovery(
     private async Task<bool> TryRefreshAsync(Turn turn, RecoveryDecision decision, TurnDeadline deadline)
     {
         var refused = turn.Account!.Token;
-        if (await admission.ReadmitAsync(turn, failedAccountId: null, refreshesCredential: true, deadline) is not null)
+        if (await admission.ReadmitAsync(turn, failedAccountId: null, refreshesCredential: true, dropsReasoning: false, deadline) is not null)
         {
             return false;
         }
@@ -140,8 +137,7 @@ internal sealed partial class TurnRecovery(
             marks.NoteRefusedCredential(turn, decision.Reason, isRenewed: false);
             return false;
         }
-        turn.CredentialWasRenewed = true;
-        turn.Replay(decision.Reason, failedAccountId: null);
+        turn.Replay(decision.Reason, failedAccountId: null, withNewCredential: true);
         return true;
     }
 
@@ -151,14 +147,12 @@ internal sealed partial class TurnRecovery(
         {
             await Task.Delay(decision.Wait, time, deadline.Token);
         }
-        turn.DropsReasoning |= decision.Action == RecoveryAction.DropReasoning;
         if (decision.Action == RecoveryAction.TryElsewhere)
         {
-            turn.Route = turn.Route.Elsewhere();
-            turn.EncryptedIn = null;
+            turn.Resolve(turn.Resolution.Elsewhere());
         }
         var failed = decision.Action is RecoveryAction.ReplayElsewhere or RecoveryAction.TryElsewhere ? turn.Account?.Id : null;
-        if (await admission.ReadmitAsync(turn, failed, refreshesCredential: false, deadline) is { } refused)
+        if (await admission.ReadmitAsync(turn, failed, refreshesCredential: false, dropsReasoning: decision.Action == RecoveryAction.DropReasoning, deadline) is { } refused)
         {
             return refused;
         }
@@ -180,10 +174,9 @@ internal sealed partial class TurnRecovery(
 
     private void Note(Turn turn, RecoveryDecision decision, RecoverySignal signal)
     {
-        turn.Reason = decision.Reason;
+        turn.Explain(decision.Reason);
         if (decision.Action is RecoveryAction.Mask or RecoveryAction.Canonical
-            || ReferenceEquals(decision.Tell, Errors.OwnerUnavailable) || ReferenceEquals(decision.Tell, Errors.OwnerLookupFailed)
-            || ReferenceEquals(decision.Tell, Errors.SessionLookupFailed))
+            || decision.Tell == Errors.OwnerUnavailable || decision.Tell == Errors.OwnerLookupFailed || decision.Tell == Errors.SessionLookupFailed)
         {
             telemetry.CountFailClosed(turn, decision.Reason);
             LogFailClosed(turn.Surface, decision.Reason, LoggedId.Of(turn.Request.PreviousResponseId), LoggedId.Of(turn.Scope.SessionId), (signal.First ?? signal).Error?.Reason);

@@ -51,19 +51,18 @@ internal sealed class TurnTelemetry : IDisposable
     }
 
     /// <summary>Notes what was found of the owner, and links the turn to the one that minted its anchor: a conversation reads as a chain.</summary>
-    public void Resolved(Turn turn, OwnerRoute route)
+    public void Resolved(Turn turn)
     {
-        CountResolution(turn, route.Source, route switch { { Source: "none" } => "none", { Source: "unknown" } => "miss", _ => "hit" });
-        turn.Activity?.SetTag("continuity.owner", route.Source);
-        if (ActivityContext.TryParse(route.TraceParent, null, isRemote: true, out var minted))
+        turn.Activity?.SetTag("continuity.owner", turn.Route.Source);
+        if (ActivityContext.TryParse(turn.Route.TraceParent, null, isRemote: true, out var minted))
         {
             turn.Activity?.AddLink(new ActivityLink(minted));
         }
     }
 
     /// <summary>Counts what became of a lookup.</summary>
-    public void CountResolution(Turn turn, string source, string outcome) =>
-        _resolutions.Add(1, new("surface", turn.Surface), new("source", source), new("outcome", outcome));
+    public void CountResolution(string surface, string source, string outcome) =>
+        _resolutions.Add(1, new("surface", surface), new("source", source), new("outcome", outcome));
 
     /// <summary>Counts a turn that the client is asked to repeat or rebuild; where it is told, not where the trouble was.</summary>
     public void CountFailClosed(Turn turn, string reason) => _failClosed.Add(1, new("surface", turn.Surface), new("reason", reason));
@@ -80,10 +79,10 @@ internal sealed class TurnTelemetry : IDisposable
     public void CountLatePublication() => _latePublications.Add(1);
 
     /// <summary>Ends the turn's span and counts it; no <paramref name="usage"/> for a turn of which upstream has told none, which is not the same as zero tokens.</summary>
-    public void End(Turn turn, string status, TimeSpan duration, TimeSpan? firstEvent, TokenUsage? usage)
+    public void End(Turn turn, string status, string? errorCode, TimeSpan duration, TimeSpan? firstEvent, TokenUsage? usage)
     {
         var model = new KeyValuePair<string, object?>("gen_ai.request.model", turn.Request.Model);
-        _duration.Record(duration.TotalSeconds, model, new("error.type", turn.ErrorCode));
+        _duration.Record(duration.TotalSeconds, model, new("error.type", errorCode));
         if (firstEvent is { } first)
         {
             _firstToken.Record(first.TotalSeconds, model);
@@ -101,13 +100,13 @@ internal sealed class TurnTelemetry : IDisposable
         {
             return;
         }
-        activity.SetTag("gen_ai.response.id", LoggedId.Of(turn.ResponseId));
+        activity.SetTag("gen_ai.response.id", LoggedId.Of(turn.Response.Id));
         activity.SetTag("gen_ai.usage.input_tokens", usage?.Input);
         activity.SetTag("gen_ai.usage.output_tokens", usage?.Output);
         activity.SetTag("continuity.status", status);
         activity.SetTag("continuity.replays", turn.Replays);
-        activity.SetTag("continuity.reason", turn.Reason ?? turn.ReplayTrigger);
-        activity.SetTag("error.type", turn.ErrorCode);
+        activity.SetTag("continuity.reason", turn.Reason);
+        activity.SetTag("error.type", errorCode);
         activity.Dispose();
     }
 

@@ -1,0 +1,85 @@
+using Proxy.Edge.Lifecycle;
+using Proxy.Edge.Protocol;
+using Proxy.Edge.Recovery;
+using Proxy.Edge.Turns;
+
+namespace Proxy.Edge.Routing;
+
+/// <summary>
+/// Runs the turns of one client's socket. A turn is sent, and sent once more where <see cref="RecoveryPolicy"/> says so, by the task of its
+/// lane, which holds nothing meanwhile that another lane could wait for.
+/// </summary>
+internal sealed class SocketTurns(SocketServices services, ClientSocket client, UpstreamLinks links)
+{
+    private readonly RunningTasks _followed = new();
+
+    /// <summary>Lets turns in, and counts them.</summary>
+    public TurnGate Gate { get; } = new();
+
+    /// <summary>A turn that has come through the <see cref="Gate"/>, with its frame; to be run, or disposed.</summary>
+    public SocketTurn Of(Turn turn, PooledBody frame) => new(services.Journal.SlotOf(turn), frame, client, links, services.Journal);
+
+    /// <summary>Runs a turn to its end, and disposes it.</summary>
+    public async Task RunAsync(SocketTurn turn)
+    {
+        using var deadline = DeadlineOf(turn.Turn);
+        try
+        {
+            await services.Runner.RunAsync(turn, deadline);
+        }
+        finally
+        {
+            turn.Dispose();
+            Gate.Exit();
+        }
+    }
+
+    /// <summary>
+    /// Upstream has begun another response by itself behind one that has ended, as it does with steering that came late: that is a turn of its own. Null if the socket takes
+    /// no more turns.
+    /// </summary>
+    public SocketAttempt? Follow(UpstreamLink link, Turn ended, string lane)
+    {
+        if (!Gate.TryEnter())
+        {
+            return null;
+        }
+        var successor = services.Journal.BeginSuccessor(ended);
+        var deadline = DeadlineOf(successor);
+        var attempt = new SocketAttempt(successor.BeginAttempt(), lane, deadline.BeginAttempt(), client.Events);
+        attempt.Sent.Response.Send();
+        var turn = Of(successor, new PooledBody(initialCapacity: 1));
+        turn.Follow(attempt);
+        _followed.Add(FollowAsync(link, turn, attempt, deadline));
+        return attempt;
+    }
+
+    /// <summary>Ends when all turns have that upstream began by itself.</summary>
+    public Task WhenFollowedAsync() => _followed.WhenEndedAsync();
+
+    private async Task FollowAsync(UpstreamLink link, SocketTurn turn, SocketAttempt attempt, TurnDeadline deadline)
+    {
+        using (deadline)
+        using (attempt.Deadline)
+        {
+            try
+            {
+                await services.Runner.RunBegunAsync(turn, WaitAsync(link, attempt, services.Admission.JoinAsync(turn.Turn, deadline)), deadline);
+            }
+            finally
+            {
+                turn.Dispose();
+                Gate.Exit();
+            }
+        }
+    }
+
+    private static async Task<RecoverySignal?> WaitAsync(UpstreamLink link, SocketAttempt attempt, Task slot)
+    {
+        var signal = await link.WaitAsync(attempt);
+        await slot;
+        return signal;
+    }
+
+    private TurnDeadline DeadlineOf(Turn turn) => new(turn, services.Options.Value, services.Time, client.Ended, services.Keys, services.Drain.Over);
+}
