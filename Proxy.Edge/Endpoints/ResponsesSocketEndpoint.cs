@@ -20,7 +20,7 @@ namespace Proxy.Edge.Endpoints;
 /// many seconds of retries, and 426 their WebSocket for the whole session.
 /// </summary>
 internal sealed class ResponsesSocketEndpoint(
-    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, SocketServices services, QuotaMarks marks, IOptions<EdgeOptions> options)
+    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, UpstreamConnector connector, TurnEvents events, SocketServices services, QuotaMarks marks, IOptions<EdgeOptions> options)
 {
     private const int MostAccounts = 4;
 
@@ -95,7 +95,7 @@ internal sealed class ResponsesSocketEndpoint(
                         _ => null,
                     });
                 }
-                var upstream = await services.Connector.ConnectAsync(
+                var upstream = await connector.ConnectAsync(
                     account, path, context.Request, known?.Owners is [{ Outcome: not OwnerOutcome.Unknown } given] && given.Owner?.Domain != account.Domain, bound.Token);
                 if (upstream.Socket is null && RefusedHandshake.Explain(upstream, streamId: null).Kind == SignalKind.NoWebSocket)
                 {
@@ -106,7 +106,7 @@ internal sealed class ResponsesSocketEndpoint(
                         continue;
                     }
                 }
-                services.Events.GaveTurnState(caller, scope, account, upstream.Headers[WireHeaders.TurnState]);
+                events.GaveTurnState(caller, scope, account, upstream.Headers[WireHeaders.TurnState]);
                 return (account, upstream, null);
             }
         }

@@ -1,14 +1,12 @@
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Answers;
-using Proxy.Edge.Callers;
-using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
 
 namespace Proxy.Edge.Http;
 
 /// <summary>Runs the turns that come over HTTP.</summary>
-internal sealed class HttpTurns(TurnRunner runner, TurnJournal journal, HttpWays ways, KeyWatch keys, Drain drain, IOptions<EdgeOptions> options, TimeProvider time)
+internal sealed class HttpTurns(TurnRunner runner, TurnJournal journal, HttpWays ways, TurnDeadlines deadlines, IOptions<EdgeOptions> options, TimeProvider time)
 {
     /// <summary>Runs an accepted turn to its end.</summary>
     /// <param name="path">Below the account's base URL.</param>
@@ -16,7 +14,7 @@ internal sealed class HttpTurns(TurnRunner runner, TurnJournal journal, HttpWays
     public async Task RunAsync(HttpContext context, Turn turn, PooledBody body, string path, string? forwardedFor = null)
     {
         var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
-        using var deadline = new TurnDeadline(turn, options.Value, time, context.RequestAborted, keys, drain.Over);
+        using var deadline = deadlines.For(turn, context.RequestAborted);
         using var surface = new HttpTurn(context, answer, journal.SlotOf(turn), body, path, forwardedFor, ways);
         await runner.RunAsync(surface, deadline);
     }

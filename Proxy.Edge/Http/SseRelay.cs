@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using Microsoft.Extensions.Options;
 using Proxy.Edge.Answers;
 using Proxy.Edge.Protocol;
@@ -20,21 +19,18 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
     public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, TurnAttempt attempt, HttpResponseMessage response, AttemptDeadline limits)
     {
         var hasEnded = false;
-        PipeReader? upstream = null;
         try
         {
-            upstream = PipeReader.Create(await UpstreamAnswers.ReadAsync(response, limits.Token));
-            var splitter = new SseSplitter();
+            await using var upstream = new SseReader(await UpstreamAnswers.ReadAsync(response, limits.Token));
             while (true)
             {
                 var reading = upstream.ReadAsync(limits.Token);
-                var read = reading.IsCompleted || attempt.Response.HasBegun ? await reading : await answer.KeepAliveAsync(reading.AsTask());
-                var buffer = read.Buffer;
+                upstream.Take(reading.IsCompleted || attempt.Response.HasBegun ? await reading : await answer.KeepAliveAsync(reading.AsTask()));
                 if (!limits.AwaitsEnd)
                 {
                     limits.Progress();
                 }
-                while (splitter.TryReadEvent(ref buffer, out var sseEvent))
+                while (upstream.TryReadEvent(out var sseEvent))
                 {
                     if (hasEnded || Passes(answer, attempt, sseEvent, limits))
                     {
@@ -47,11 +43,11 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
                         return signal;
                     }
                 }
-                if (read.IsCompleted)
+                if (upstream.IsCompleted)
                 {
-                    return await CompleteAsync(answer, attempt, response, buffer, hasEnded, limits);
+                    return await CompleteAsync(answer, attempt, response, upstream.Rest, hasEnded, limits);
                 }
-                if (buffer.Length > options.Value.MaxEventBytes)
+                if (upstream.Rest.Length > options.Value.MaxEventBytes)
                 {
                     return hasEnded ? null : new RecoverySignal(SignalKind.EventTooLarge);
                 }
@@ -59,7 +55,6 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
                 {
                     await answer.Body.FlushAsync(limits.Token);
                 }
-                upstream.AdvanceTo(buffer.Start, buffer.End);
             }
         }
         catch (Exception exception) when (UpstreamAnswers.IsBroken(exception))
@@ -69,13 +64,6 @@ internal sealed class SseRelay(TurnEvents events, TurnRecovery recovery, IOption
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
             return attempt.Turn.HasEnded ? null : new RecoverySignal(limits.Reason);
-        }
-        finally
-        {
-            if (upstream is not null)
-            {
-                await upstream.CompleteAsync();
-            }
         }
     }
 

@@ -7,13 +7,12 @@ using Proxy.Edge.Lifecycle;
 using Proxy.Edge.Owners;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Turns;
-using Proxy.Edge.Upstream;
 
 namespace Proxy.Edge.Routing;
 
-/// <summary>What a router needs that all sockets share.</summary>
+/// <summary>What the routers of all sockets share.</summary>
 internal sealed record SocketServices(
-    TurnRunner Runner, TurnAdmission Admission, TurnRecovery Recovery, TurnEvents Events, TurnJournal Journal, TurnTelemetry Telemetry, UpstreamConnector Connector,
+    TurnRunner Runner, TurnAdmission Admission, TurnJournal Journal, TurnDeadlines Deadlines, UpstreamSockets Sockets, TurnTelemetry Telemetry,
     MemoryBudget Memory, Drain Drain, KeyWatch Keys, IOptions<EdgeOptions> Options, TimeProvider Time, ILogger<SocketRouter> Logger);
 
 /// <summary>
@@ -44,8 +43,8 @@ internal sealed class SocketRouter : IDisposable
     {
         (_services, _handshake, _caller, _socket) = (services, handshake, caller, socket);
         _client = new ClientSocket(socket, TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds), services.Time, _ended.Token);
-        _links = new UpstreamLinks(services, handshake, path, _client.Events, CloseIfIdsAreGoneAsync, FollowUpstream, _ended.Token);
-        _turns = new SocketTurns(services, _client, _links);
+        _links = new UpstreamLinks(services.Sockets, handshake, path, _client.Events, CloseIfIdsAreGoneAsync, FollowUpstream, services.Logger, _ended.Token);
+        _turns = new SocketTurns(services.Runner, services.Admission, services.Journal, services.Deadlines, _client, _links);
         _lanes = new ClientLanes(_turns.RunAsync);
         _key = services.Keys.Watch(caller.KeyId, grant => _links.AreAll(account => grant.Covers(account.Name, model: null)));
         _memory = services.Memory.ForSocket(caller.KeyId);

@@ -9,7 +9,7 @@ namespace Proxy.Edge.Routing;
 /// Runs the turns of one client's socket. A turn is sent, and sent once more where <see cref="RecoveryPolicy"/> says so, by the task of its
 /// lane, which holds nothing meanwhile that another lane could wait for.
 /// </summary>
-internal sealed class SocketTurns(SocketServices services, ClientSocket client, UpstreamLinks links)
+internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, TurnJournal journal, TurnDeadlines deadlines, ClientSocket client, UpstreamLinks links)
 {
     private readonly RunningTasks _followed = new();
 
@@ -17,15 +17,15 @@ internal sealed class SocketTurns(SocketServices services, ClientSocket client, 
     public TurnGate Gate { get; } = new();
 
     /// <summary>A turn that has come through the <see cref="Gate"/>, with its frame; to be run, or disposed.</summary>
-    public SocketTurn Of(Turn turn, PooledBody frame) => new(services.Journal.SlotOf(turn), frame, client, links, services.Journal);
+    public SocketTurn Of(Turn turn, PooledBody frame) => new(journal.SlotOf(turn), frame, client, links, journal);
 
     /// <summary>Runs a turn to its end, and disposes it.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
-        using var deadline = DeadlineOf(turn.Turn);
+        using var deadline = deadlines.For(turn.Turn, client.Ended);
         try
         {
-            await services.Runner.RunAsync(turn, deadline);
+            await runner.RunAsync(turn, deadline);
         }
         finally
         {
@@ -44,8 +44,8 @@ internal sealed class SocketTurns(SocketServices services, ClientSocket client, 
         {
             return null;
         }
-        var successor = services.Journal.BeginSuccessor(ended);
-        var deadline = DeadlineOf(successor);
+        var successor = journal.BeginSuccessor(ended);
+        var deadline = deadlines.For(successor, client.Ended);
         var attempt = new SocketAttempt(successor.BeginAttempt(), lane, deadline.BeginAttempt(), client.Events);
         attempt.Sent.Response.Send();
         var turn = Of(successor, new PooledBody(initialCapacity: 1));
@@ -64,7 +64,7 @@ internal sealed class SocketTurns(SocketServices services, ClientSocket client, 
         {
             try
             {
-                await services.Runner.RunBegunAsync(turn, WaitAsync(link, attempt, services.Admission.JoinAsync(turn.Turn, deadline)), deadline);
+                await runner.RunBegunAsync(turn, WaitAsync(link, attempt, admission.JoinAsync(turn.Turn, deadline)), deadline);
             }
             finally
             {
@@ -80,6 +80,4 @@ internal sealed class SocketTurns(SocketServices services, ClientSocket client, 
         await slot;
         return signal;
     }
-
-    private TurnDeadline DeadlineOf(Turn turn) => new(turn, services.Options.Value, services.Time, client.Ended, services.Keys, services.Drain.Over);
 }

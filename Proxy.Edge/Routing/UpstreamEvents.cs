@@ -14,7 +14,7 @@ namespace Proxy.Edge.Routing;
 /// <param name="strays">Where events go that are of no turn; null drops them.</param>
 /// <param name="follow">Begins the turn of a response that upstream has begun by itself; null if that may not be.</param>
 internal sealed class UpstreamEvents(
-    SocketAttempts attempts, SocketEnd end, LocalIds localIds, bool hasLanes, IEventSink? strays, Func<Turn, string, SocketAttempt?> follow, SocketServices services)
+    SocketAttempts attempts, SocketEnd end, LocalIds localIds, bool hasLanes, IEventSink? strays, Func<Turn, string, SocketAttempt?> follow, RelayServices services)
 {
     /// <summary>Relays one event; false when the client is gone.</summary>
     public async Task<bool> RelayAsync(PooledBody message, CancellationToken cancellationToken)

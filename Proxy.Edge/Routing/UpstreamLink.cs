@@ -19,32 +19,36 @@ internal sealed class UpstreamLink
     private readonly UpstreamEvents _events;
     private readonly LocalIds _localIds = new();
     private readonly MemoryShare _memory;
-    private readonly SocketServices _services;
+    private readonly TimeSpan _retireAfter;
+    private readonly TimeProvider _time;
     private readonly long _opened;
 
     // Without lanes of its own it carries one turn at a time; a turn of another lane waits here. Never disposed: a waiter may come late.
     private readonly SemaphoreSlim _turn = new(1);
 
+    /// <summary>See <see cref="UpstreamSockets"/>, which makes them.</summary>
+    /// <param name="hasLanes">Its frames name their lanes; else it carries one turn at a time, and the names are ours to add and to take away.</param>
     /// <param name="strays">Where events go that are of no turn, such as telemetry; null drops them.</param>
     /// <param name="drainsAbandoned">
     /// A turn whose client has left runs to its end upstream, heard by nobody, and the socket lives on. Otherwise the socket is cut: it is that client's own.
     /// </param>
-    /// <param name="follow">Begins the turn of a response that upstream has begun by itself behind one that has ended, on the lane named; null if that may not be.</param>
-    /// <param name="hasLanes">Its frames name their lanes; else it carries one turn at a time, and the names are ours to add and to take away.</param>
+    /// <param name="memory">Room for what it receives.</param>
+    /// <param name="retireAfter">Its age from which on it takes no more turns.</param>
     public UpstreamLink(
-        MessageSocket upstream, AdmittedAccount account, bool hasLanes, IEventSink? strays, bool drainsAbandoned, Func<UpstreamLink, Turn, string, SocketAttempt?> follow, SocketServices services)
+        MessageSocket upstream, AdmittedAccount account, bool hasLanes, IEventSink? strays, bool drainsAbandoned, Func<UpstreamLink, Turn, string, SocketAttempt?> follow,
+        RelayServices relay, MemoryShare memory, TimeSpan retireAfter, TimeProvider time)
     {
-        (_upstream, Account, _hasLanes, _drainsAbandoned, _services, _opened) = (upstream, account, hasLanes, drainsAbandoned, services, services.Time.GetTimestamp());
+        (_upstream, Account, _hasLanes, _drainsAbandoned) = (upstream, account, hasLanes, drainsAbandoned);
+        (_memory, _retireAfter, _time, _opened) = (memory, retireAfter, time, time.GetTimestamp());
         _attempts = new SocketAttempts(hasLanes);
-        _end = new SocketEnd(upstream, _attempts, services.Time);
-        _memory = services.Memory.All;
-        _events = new UpstreamEvents(_attempts, _end, _localIds, hasLanes, strays, (ended, lane) => follow(this, ended, lane), services);
+        _end = new SocketEnd(upstream, _attempts, time);
+        _events = new UpstreamEvents(_attempts, _end, _localIds, hasLanes, strays, (ended, lane) => follow(this, ended, lane), relay);
     }
 
     public AdmittedAccount Account { get; }
 
     /// <summary>True if it is soon to be cut by upstream: what begins on it might not end.</summary>
-    public bool IsOld => _services.Time.GetElapsedTime(_opened).TotalSeconds >= _services.Options.Value.RetireSocketSeconds;
+    public bool IsOld => _time.GetElapsedTime(_opened) >= _retireAfter;
 
     /// <summary>False when the socket is gone or takes no more turns; a turn needs another one.</summary>
     public bool IsOpen => _end.IsOpen;

@@ -16,8 +16,8 @@ namespace Proxy.Edge.Routing;
 /// <param name="follow">Begins the turn of a response that upstream has begun by itself.</param>
 /// <param name="clientEnded">Ends them all.</param>
 internal sealed partial class UpstreamLinks(
-    SocketServices services, HttpRequest handshake, string path, SocketEvents events, Func<UpstreamLink, Task> diedIdle,
-    Func<UpstreamLink, Turn, string, SocketAttempt?> follow, CancellationToken clientEnded) : IDisposable
+    UpstreamSockets sockets, HttpRequest handshake, string path, SocketEvents events, Func<UpstreamLink, Task> diedIdle,
+    Func<UpstreamLink, Turn, string, SocketAttempt?> follow, ILogger logger, CancellationToken clientEnded) : IDisposable
 {
     private readonly ConcurrentDictionary<(string AccountId, string? Lane), UpstreamLink> _links = new();
 
@@ -99,23 +99,8 @@ internal sealed partial class UpstreamLinks(
 
     private async Task<(UpstreamLink? Link, RecoverySignal? Signal)> OpenAsync(TurnAttempt attempt, (string, string?) key, CancellationToken cancellationToken)
     {
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        bound.CancelAfter(TimeSpan.FromSeconds(services.Options.Value.ConnectSeconds));
-        try
-        {
-            var (turn, account) = (attempt.Turn, attempt.Account);
-            var opened = await services.Connector.ConnectAsync(account, path, handshake, RequestSplices.DropsTurnState(turn), bound.Token);
-            if (opened.Socket is { } socket)
-            {
-                services.Events.GaveTurnState(turn.Caller, turn.Scope, account, opened.Headers[WireHeaders.TurnState]);
-                return (Link(account, key, socket), null);
-            }
-            return (null, RefusedHandshake.Explain(opened, turn.Request.StreamId));
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return (null, new RecoverySignal(SignalKind.Unreachable));
-        }
+        var (socket, _, signal) = await sockets.OpenAsync(attempt, handshake, path, session: null, cancellationToken);
+        return socket is null ? (null, signal) : (Link(attempt.Account, key, socket), null);
     }
 
     private UpstreamLink? Find((string, string?) key) => _links.TryGetValue(key, out var link) && link.IsOpen ? link : null;
@@ -136,7 +121,7 @@ internal sealed partial class UpstreamLinks(
 
     private UpstreamLink Link(AdmittedAccount account, (string, string?) key, MessageSocket socket)
     {
-        var link = new UpstreamLink(socket, account, account.Lanes, strays: events, drainsAbandoned: false, follow, services);
+        var link = sockets.LinkForClient(socket, account, events, follow);
         _open[link] = true;
         _links[key] = link;
         _pumps.Add(PumpAsync(link, key));
@@ -151,7 +136,7 @@ internal sealed partial class UpstreamLinks(
         }
         catch (Exception exception)
         {
-            LogFault(services.Logger, exception);
+            LogFault(logger, exception);
         }
         _open.TryRemove(link, out _);
         // One that another has taken the place of has served its time: the client goes on with that.

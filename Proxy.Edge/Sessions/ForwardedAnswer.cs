@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using Proxy.Edge.Protocol;
 using Proxy.Edge.Recovery;
 using Proxy.Edge.Turns;
@@ -20,34 +19,25 @@ internal sealed class ForwardedAnswer(HttpContext context, TurnDeadline deadline
         await context.Response.StartAsync(context.RequestAborted);
         using var silent = new CancellationTokenSource(silence, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, silent.Token);
-        PipeReader? holder = null;
         try
         {
-            holder = PipeReader.Create(await response.Content.ReadAsStreamAsync(limit.Token));
-            var splitter = new SseSplitter();
-            ReadResult read;
+            await using var holder = new SseReader(await response.Content.ReadAsStreamAsync(limit.Token));
             do
             {
-                read = await holder.ReadAsync(limit.Token);
+                holder.Take(await holder.ReadAsync(limit.Token));
                 silent.CancelAfter(silence);
-                var buffer = read.Buffer;
-                while (splitter.TryReadEvent(ref buffer, out var sseEvent))
+                while (holder.TryReadEvent(out var sseEvent))
                 {
                     Observe(SseSplitter.DataOf(sseEvent));
                     SseEvents.Pass(context.Response.BodyWriter, sseEvent);
                 }
                 await context.Response.BodyWriter.FlushAsync(limit.Token);
-                holder.AdvanceTo(buffer.Start, buffer.End);
             }
-            while (!read.IsCompleted);
+            while (!holder.IsCompleted);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or HttpRequestException)
         {
             // Told below.
-        }
-        finally
-        {
-            await (holder?.CompleteAsync() ?? ValueTask.CompletedTask);
         }
         if (!_hasEnded && !context.RequestAborted.IsCancellationRequested)
         {

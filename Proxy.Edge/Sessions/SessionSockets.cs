@@ -12,7 +12,7 @@ namespace Proxy.Edge.Sessions;
 /// The upstream sockets of all sessions: finds a turn the one it may run on, opens what is missing, and runs each until it ends.
 /// </summary>
 internal sealed partial class SessionSockets(
-    SessionRegistry registry, SocketRoom room, SocketServices services, SessionMetrics metrics, IOptions<SessionsOptions> options, ILogger<SessionSockets> logger)
+    SessionRegistry registry, SocketRoom room, UpstreamSockets sockets, SessionMetrics metrics, Drain drain, IOptions<SessionsOptions> options, TimeProvider time, ILogger<SessionSockets> logger)
 {
     // Of the headers of a request those that say nothing about a socket.
     private static readonly string[] OfRequest = ["accept", "idempotency-key"];
@@ -79,7 +79,7 @@ internal sealed partial class SessionSockets(
     // The turn is done with its socket; one that has had its time is closed.
     private void Return(Session session, SessionSocket socket)
     {
-        if ((services.Drain.Noticed.IsCancellationRequested ? "drained" : ReasonToClose(session, socket, isIdle: false)) is { } reason)
+        if ((drain.Noticed.IsCancellationRequested ? "drained" : ReasonToClose(session, socket, isIdle: false)) is { } reason)
         {
             socket.Close(reason);
         }
@@ -178,37 +178,29 @@ internal sealed partial class SessionSockets(
 
     private async Task<(SessionSocket?, RecoverySignal?)> ConnectAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
     {
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        bound.CancelAfter(TimeSpan.FromSeconds(services.Options.Value.ConnectSeconds));
-        var hasSocket = false;
+        MessageSocket? upstream = null;
         try
         {
-            var (turn, account) = (attempt.Turn, attempt.Account);
-            var opened = await services.Connector.ConnectAsync(account, path, from, RequestSplices.DropsTurnState(turn), bound.Token, OfRequest);
-            if (opened.Socket is not { } upstream)
+            (upstream, var told, var signal) = await sockets.OpenAsync(attempt, from, path, session.Key.Name, cancellationToken, OfRequest);
+            if (upstream is null)
             {
-                return (null, RefusedHandshake.Explain(opened, streamId: null));
+                return (null, signal);
             }
-            hasSocket = true;
             var headers = new HeaderDictionary();
-            foreach (var name in OfSocket.Where(opened.Headers.ContainsKey))
+            foreach (var name in OfSocket.Where(told.ContainsKey))
             {
-                headers[name] = opened.Headers[name];
+                headers[name] = told[name];
             }
-            services.Events.GaveTurnState(attempt, headers[WireHeaders.TurnState], session.Key.Name);
-            var socket = new SessionSocket(new UpstreamLink(upstream, account, hasLanes: false, strays: null, drainsAbandoned: true, follow: (_, _, _) => null, services), account, headers, services.Time);
+            var account = attempt.Account;
+            var socket = new SessionSocket(sockets.LinkForSession(upstream, account), account, headers, time);
             socket.TryEnter();
             session.Account = new SessionAccount(account.Id, account.Domain);
             metrics.CountSocket(1);
             return (socket, null);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return (null, new RecoverySignal(SignalKind.Unreachable));
-        }
         finally
         {
-            if (!hasSocket)
+            if (upstream is null)
             {
                 room.Return();
             }
