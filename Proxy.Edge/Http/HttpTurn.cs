@@ -26,6 +26,8 @@ internal sealed class HttpTurn(HttpContext context, HttpAnswer answer, Lease<Tur
 
     public Task<T> KeepAliveAsync<T>(Task<T> work) => answer.KeepAliveAsync(work);
 
+    public Task EnterAsync(TurnDeadline deadline) => Task.CompletedTask;
+
     public async Task<Placement> PlaceAsync(TurnDeadline deadline)
     {
         var place = await ways.Places.FindAsync(Turn, path, forwardedFor, deadline.Token);
@@ -57,10 +59,8 @@ internal sealed class HttpTurn(HttpContext context, HttpAnswer answer, Lease<Tur
         {
             lost.Dispose();
             _session = null;
-            if (Settle(ways.Places.WithoutHolder(Turn)) is { } nowhere)
-            {
-                return Task.FromResult<RecoverySignal?>(nowhere);
-            }
+            // Never nowhere: what is bound to a socket is not sent once more.
+            _ = Settle(ways.Places.WithoutHolder(Turn));
         }
         _wasAttempted = true;
         var attempt = Turn.BeginAttempt();
@@ -89,12 +89,18 @@ internal sealed class HttpTurn(HttpContext context, HttpAnswer answer, Lease<Tur
     // Null when it is here.
     private RecoverySignal? Settle(SessionPlace place)
     {
-        if (place is SessionPlace.Nowhere { Signal: var nowhere })
+        switch (place)
         {
-            return nowhere;
+            case SessionPlace.OnSession { Session: var session }:
+                _session = session;
+                Turn.CarryBy(session.Value.Lease.Claim);
+                return null;
+            case SessionPlace.Plain:
+                return null;
+            case SessionPlace.Nowhere { Signal: var nowhere }:
+                return nowhere;
+            default:
+                throw new InvalidOperationException($"The turn is not to run here: {place.GetType().Name}.");
         }
-        _session = (place as SessionPlace.OnSession)?.Session;
-        Turn.CarryBy(_session?.Value.Lease.Claim);
-        return null;
     }
 }

@@ -22,13 +22,13 @@ internal sealed class PlainAttempts(UpstreamHandlers handlers, TurnEvents events
         HttpResponseMessage response;
         try
         {
-            attempt.Response.Send();
+            attempt.Response.NoteSent();
             limits.Sending(bytes.Length);
             response = await answer.KeepAliveAsync(handlers.For(attempt.Account.Id).SendAsync(request, limits.Token));
         }
         catch (HttpRequestException exception) when (UpstreamRequests.WasNotSent(exception))
         {
-            attempt.Response.Unsend();
+            attempt.Response.NoteNotSent();
             return new RecoverySignal(SignalKind.Unreachable);
         }
         catch (HttpRequestException)
@@ -42,12 +42,12 @@ internal sealed class PlainAttempts(UpstreamHandlers handlers, TurnEvents events
         catch (OperationCanceledException)
         {
             // The handler's own limit for connecting.
-            attempt.Response.Unsend();
+            attempt.Response.NoteNotSent();
             return new RecoverySignal(SignalKind.Unreachable);
         }
         using (response)
         {
-            events.GaveTurnState(turn.Caller, turn.Scope, attempt.Account, HeaderPolicy.ValueOf(response, WireHeaders.TurnState));
+            events.GaveTurnState(attempt, HeaderPolicy.ValueOf(response, WireHeaders.TurnState));
             return await (HeaderPolicy.IsEventStream(response)
                 ? sse.RelayAsync(answer, attempt, response, limits).GiveBackWhenBegunAsync(limits, turn, body)
                 : json.RelayAsync(answer, attempt, response, limits));

@@ -17,7 +17,7 @@ namespace Proxy.Edge.Passthrough;
 
 /// <summary>Routes that pass through YARP's forwarder: who asks, whose the named ids are, which account answers, and then the bytes as they are.</summary>
 internal sealed class PassthroughEndpoint(
-    CallerAuthentication callers, KeyWatch keys, RequestBodyReader bodies, TurnJournal journal, OwnerResolution resolution, TurnEvents events,
+    CallerAuthentication callers, KeyWatch keys, RequestBodyReader bodies, TurnJournal journal, OwnerResolution owners, TurnEvents events,
     AccountsClient accounts, UpstreamHandlers handlers, IHttpForwarder forwarder, IOptions<EdgeOptions> options, IOptions<ContinuityOptions> continuity, TimeProvider time)
 {
     public async Task HandleAsync(HttpContext context, PassthroughRoute route)
@@ -68,12 +68,12 @@ internal sealed class PassthroughEndpoint(
     private async Task<ApiError?> ForwardAsync(HttpContext context, PassthroughRoute route, string path, Caller caller, TurnRequest request, PooledBody? body)
     {
         var accepted = journal.AcceptRequest(request, caller, TurnScope.Of(context.Request.Headers, request), Surfaces.HttpJson) with { Bytes = body?.Length ?? 0, MintedKind = route.Kind };
-        var (account, error) = await FindAccountAsync(context, route, accepted);
+        var (account, resolution, error) = await FindAccountAsync(context, route, accepted);
         if (account is null)
         {
             return error;
         }
-        var minting = route.Use == RouteUse.Mints ? BeginMinting(accepted, account) : null;
+        var minting = route.Use == RouteUse.Mints ? BeginMinting(accepted, resolution, account) : null;
         if (body is not null)
         {
             // Read for the ids it names, and plain by now.
@@ -94,7 +94,7 @@ internal sealed class PassthroughEndpoint(
         {
             if (error == Errors.UpstreamUnreachable)
             {
-                minting.Response.Unsend();
+                minting.Response.NoteNotSent();
             }
             await events.EndAsync(minting.Turn, error);
         }
@@ -108,44 +108,45 @@ internal sealed class PassthroughEndpoint(
     }
 
     // What mints an id is logged as turns are, so that its owner can be found when all else is lost.
-    private static TurnAttempt BeginMinting(AcceptedRequest accepted, AdmittedAccount account)
+    private static TurnAttempt BeginMinting(AcceptedRequest accepted, Resolution resolution, AdmittedAccount account)
     {
         var turn = new Turn(accepted);
+        turn.Resolve(resolution);
         turn.Admit(new Admitted(account));
         var attempt = turn.BeginAttempt();
-        attempt.Response.Send();
+        attempt.Response.NoteSent();
         return attempt;
     }
 
-    private async Task<(AdmittedAccount? Account, ApiError? Error)> FindAccountAsync(HttpContext context, PassthroughRoute route, AcceptedRequest accepted)
+    private async Task<(AdmittedAccount? Account, Resolution Resolution, ApiError? Error)> FindAccountAsync(HttpContext context, PassthroughRoute route, AcceptedRequest accepted)
     {
         // The id in the path comes first, so that it is the one that decides.
         OwnedId[] named = route.Use == RouteUse.Owned ? [new OwnedId(route.Kind, (string)context.Request.RouteValues["id"]!)] : [];
-        var (found, error) = await resolution.ResolveAsync(accepted, [.. named, .. OwnerRoute.DemandsOf(accepted.Request)], context.RequestAborted);
+        var (found, error) = await owners.ResolveAsync(accepted, [.. named, .. OwnerRoute.DemandsOf(accepted.Request)], context.RequestAborted);
         if (found is not { Route: var owner })
         {
             // GET and DELETE of another key's response are 404, where a turn that continues it is told 400.
             error ??= Errors.OwnerLookupFailed;
-            return (null, named is [var id] && error == Errors.NotFound(id) ? Errors.IdNotFound(id.Kind, id.Id) : error);
+            return (null, Resolution.None, named is [var id] && error == Errors.NotFound(id) ? Errors.IdNotFound(id.Kind, id.Id) : error);
         }
         if (route.Use == RouteUse.Owned && owner.Domain is null && continuity.Value.UnknownIds == UnknownIds.Refuse)
         {
-            return (null, Errors.IdNotFound(named[0].Kind, named[0].Id));
+            return (null, found, Errors.IdNotFound(named[0].Kind, named[0].Id));
         }
         if (route.Use == RouteUse.Lists)
         {
             var open = await accounts.ListOpenAsync(accepted.Caller.KeyId, context.RequestAborted);
             if (open?.SoleKey != true)
             {
-                return (null, open is null ? Errors.ServiceUnavailable("accounts") : Errors.NeedsSoleKey);
+                return (null, found, open is null ? Errors.ServiceUnavailable("accounts") : Errors.NeedsSoleKey);
             }
         }
         var response = await accounts.AdmitAsync(new AdmissionRequest(
             accepted.Id, AdmissionPurpose.Request, accepted.Caller.KeyId, accepted.Request.Model, owner.Domain, owner.PreferredAccountId, null, NeedsWebSockets: false, WaitMs: 0,
             NeedsModel: route.Spends), context.RequestAborted);
         return response?.Account is { } account
-            ? (account, null)
-            : (null, Refusals.Explain(response?.Refusal, accepted.Request.Model, time.GetUtcNow()));
+            ? (account, found, null)
+            : (null, found, Refusals.Explain(response?.Refusal, accepted.Request.Model, time.GetUtcNow()));
     }
 
     private static ApiError NoSuchPath(HttpContext context, PassthroughRoute route) => route.Use == RouteUse.Owned && context.Request.RouteValues["id"] is string id

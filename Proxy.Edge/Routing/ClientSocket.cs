@@ -30,13 +30,15 @@ internal sealed class ClientSocket(MessageSocket socket, TimeSpan keepAlive, Tim
 
     /// <summary>A place among the turns that run, when there is one.</summary>
     /// <exception cref="OperationCanceledException">Canceled.</exception>
-    public async Task<Lease<SemaphoreSlim>> EnterAsync(CancellationToken cancellationToken)
+    public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
     {
         await _inFlight.WaitAsync(cancellationToken);
         return new Lease<SemaphoreSlim>(_inFlight, static places => places.Release());
     }
 
-    // Codex takes any JSON event for a keep-alive, and nothing else; an event of ours must not be numbered among upstream's.
+    /// <summary>
+    /// Awaits what may take long for a turn, with keep-alives to Codex: it takes any JSON event for one, and nothing else. An event of ours must not be numbered among upstream's.
+    /// </summary>
     public Task<T> KeepAliveAsync<T>(Turn turn, Task<T> work) => KeepAlive.AwaitAsync(
         work, keepAlive, time, () => turn is { Accepted.IsCodex: true, Response.HasBegun: false }, () => SendAsync(ErrorEvents.KeepAliveFrame(turn.Request.StreamId)));
 

@@ -5,9 +5,9 @@ using Proxy.Edge.Turns;
 namespace Proxy.Edge.Routing;
 
 /// <summary>A turn on an upstream socket, from the sending of its frame until its response has ended there.</summary>
-/// <param name="sent">The turn whose events come first.</param>
+/// <param name="first">Of the turn whose events come first.</param>
 /// <param name="client">Where its events go.</param>
-internal sealed class SocketAttempt(TurnAttempt sent, string lane, AttemptDeadline deadline, IEventSink client)
+internal sealed class SocketAttempt(TurnAttempt first, string lane, AttemptDeadline deadline, IEventSink client)
 {
     private const int Waiting = 0;
     private const int Created = 1;
@@ -18,10 +18,10 @@ internal sealed class SocketAttempt(TurnAttempt sent, string lane, AttemptDeadli
     private int _state;
 
     /// <summary>The turn whose events come; after a steered response its successor.</summary>
-    public Turn Turn => Sent.Turn;
+    public Turn Turn => TurnAttempt.Turn;
 
-    /// <summary>The sending of that turn.</summary>
-    public TurnAttempt Sent { get; private set; } = sent;
+    /// <summary>The attempt at that turn.</summary>
+    public TurnAttempt TurnAttempt { get; private set; } = first;
 
     public string Lane { get; } = lane;
 
@@ -73,16 +73,15 @@ internal sealed class SocketAttempt(TurnAttempt sent, string lane, AttemptDeadli
     public bool TryEnd(RecoverySignal? signal) => _ended.TrySetResult(signal);
 
     /// <summary>Upstream goes on by itself with another response on the same lane; false if nobody waits for that any more.</summary>
-    public bool TryBeginSuccessor(Turn successor)
+    public bool TryBeginSuccessor(TurnAttempt successor)
     {
-        var steered = Sent;
-        (Sent, ResponseId) = (successor.BeginAttempt(), null);
-        Sent.Response.Send();
+        var steered = TurnAttempt;
+        (TurnAttempt, ResponseId) = (successor, null);
         if (Interlocked.CompareExchange(ref _state, Waiting, Created) == Created)
         {
             return true;
         }
-        Sent = steered;
+        TurnAttempt = steered;
         return false;
     }
 }

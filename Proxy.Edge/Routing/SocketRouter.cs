@@ -149,7 +149,7 @@ internal sealed class SocketRouter : IDisposable
             {
                 return;
             }
-            queued.Dispose();
+            // It holds nothing but its frame.
             _turns.Gate.Exit();
             error = Errors.TooManyQueued;
         }

@@ -9,12 +9,11 @@ namespace Proxy.Edge.Routing;
 /// <summary>A turn on a lane of a client's socket, with the frame that asks for it.</summary>
 /// <param name="slot">The turn, and its slot of an account.</param>
 /// <param name="frame">As it came; owned by the turn.</param>
-internal sealed class SocketTurn(Lease<Turn> slot, PooledBody frame, ClientSocket client, UpstreamLinks links, TurnJournal journal) : ITurnSurface, IDisposable
+internal sealed class SocketTurn(Lease<Turn> slot, PooledBody frame, ClientSocket client, UpstreamLinks links) : ITurnSurface, IDisposable
 {
-    private Lease<SemaphoreSlim>? _place;
-    private SocketAttempt? _attempt;
+    private IDisposable? _place;
 
-    public Turn Turn => _attempt?.Turn ?? slot.Value;
+    public Turn Turn { get; private set; } = slot.Value;
 
     public string Lane => slot.Value.Request.StreamId ?? LaneQueue.Default;
 
@@ -22,23 +21,21 @@ internal sealed class SocketTurn(Lease<Turn> slot, PooledBody frame, ClientSocke
 
     public Task<T> KeepAliveAsync<T>(Task<T> work) => client.KeepAliveAsync(Turn, work);
 
-    public async Task<Placement> PlaceAsync(TurnDeadline deadline)
-    {
-        _place = await KeepAliveAsync(client.EnterAsync(deadline.Token));
-        return Turn.Route.Anchor == Anchor.Local && !links.Holds(Turn.Request.PreviousResponseId!)
-            ? new Placement(Signal: new RecoverySignal(SignalKind.AnchorGone))
-            : default;
-    }
+    public async Task EnterAsync(TurnDeadline deadline) => _place = await KeepAliveAsync(client.EnterAsync(deadline.Token));
+
+    public Task<Placement> PlaceAsync(TurnDeadline deadline) => Task.FromResult(Turn.Route.Anchor == Anchor.Local && !links.Holds(Turn.Request.PreviousResponseId!)
+        ? new Placement(Signal: new RecoverySignal(SignalKind.AnchorGone))
+        : Placement.Here);
 
     public async Task<RecoverySignal?> AttemptAsync(TurnDeadline deadline)
     {
         using var limits = deadline.BeginAttempt();
-        var sent = Turn.BeginAttempt();
+        var turnAttempt = Turn.BeginAttempt();
         UpstreamLink? link;
         RecoverySignal? signal;
         try
         {
-            (link, signal) = await KeepAliveAsync(links.GetAsync(sent, Lane, limits.Token));
+            (link, signal) = await KeepAliveAsync(links.GetAsync(turnAttempt, Lane, limits.Token));
         }
         catch (OperationCanceledException) when (limits.Token.IsCancellationRequested)
         {
@@ -49,15 +46,21 @@ internal sealed class SocketTurn(Lease<Turn> slot, PooledBody frame, ClientSocke
             return signal;
         }
         client.CurrentAccountId = link.Account.Id;
-        _attempt = new SocketAttempt(sent, Lane, limits, client.Events);
+        var attempt = new SocketAttempt(turnAttempt, Lane, limits, client.Events);
         signal = await KeepAliveAsync(
-            link.RunAsync(_attempt, RequestSplices.For(sent.Turn, frame.Memory)).GiveBackWhenBegunAsync(limits, sent.Turn, frame));
-        link.RetireAfter(signal, sent.Turn.Route.Anchor);
+            link.RunAsync(attempt, RequestSplices.For(Turn, frame.Memory)).GiveBackWhenBegunAsync(limits, Turn, frame));
+        link.RetireAfter(signal, Turn.Route.Anchor);
+        Turn = attempt.Turn;
         return signal;
     }
 
-    /// <summary>Upstream has begun it by itself: its events come already.</summary>
-    public void Follow(SocketAttempt attempt) => _attempt = attempt;
+    /// <summary>Waits for the end of a turn that upstream has begun by itself; as <see cref="AttemptAsync"/>.</summary>
+    public async Task<RecoverySignal?> FollowAsync(UpstreamLink link, SocketAttempt attempt)
+    {
+        var signal = await link.WaitAsync(attempt);
+        Turn = attempt.Turn;
+        return signal;
+    }
 
     public Task SurfaceAsync(RecoverySignal rejected) => client.SendAsync(ErrorEvents.WithStatus(rejected.Raw));
 
@@ -70,11 +73,6 @@ internal sealed class SocketTurn(Lease<Turn> slot, PooledBody frame, ClientSocke
     public void Dispose()
     {
         _place?.Dispose();
-        if (Turn != slot.Value)
-        {
-            // It shares the slot of the one that was steered, and both have ended.
-            journal.SlotOf(Turn).Dispose();
-        }
         slot.Dispose();
         frame.Dispose();
     }

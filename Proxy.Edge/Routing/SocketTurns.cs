@@ -17,14 +17,14 @@ internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, Tu
     public TurnGate Gate { get; } = new();
 
     /// <summary>A turn that has come through the <see cref="Gate"/>, with its frame; to be run, or disposed.</summary>
-    public SocketTurn Of(Turn turn, PooledBody frame) => new(journal.SlotOf(turn), frame, client, links, journal);
+    public SocketTurn Of(Turn turn, PooledBody frame) => new(journal.SlotOf(turn), frame, client, links);
 
     /// <summary>Runs a turn to its end, and disposes it.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
-        using var deadline = deadlines.For(turn.Turn, client.Ended);
         try
         {
+            using var deadline = deadlines.For(turn.Turn, client.Ended);
             await runner.RunAsync(turn, deadline);
         }
         finally
@@ -45,12 +45,9 @@ internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, Tu
             return null;
         }
         var successor = journal.BeginSuccessor(ended);
-        var deadline = deadlines.For(successor, client.Ended);
-        var attempt = new SocketAttempt(successor.BeginAttempt(), lane, deadline.BeginAttempt(), client.Events);
-        attempt.Sent.Response.Send();
-        var turn = Of(successor, new PooledBody(initialCapacity: 1));
-        turn.Follow(attempt);
-        _followed.Add(FollowAsync(link, turn, attempt, deadline));
+        var deadline = deadlines.For(successor.Turn, client.Ended);
+        var attempt = new SocketAttempt(successor, lane, deadline.BeginAttempt(), client.Events);
+        _followed.Add(FollowAsync(link, Of(successor.Turn, new PooledBody(initialCapacity: 1)), attempt, deadline));
         return attempt;
     }
 
@@ -64,7 +61,7 @@ internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, Tu
         {
             try
             {
-                await runner.RunBegunAsync(turn, WaitAsync(link, attempt, admission.JoinAsync(turn.Turn, deadline)), deadline);
+                await runner.RunBegunAsync(turn, WithSlotAsync(turn.FollowAsync(link, attempt), admission.JoinAsync(turn.Turn, deadline)), deadline);
             }
             finally
             {
@@ -74,9 +71,9 @@ internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, Tu
         }
     }
 
-    private static async Task<RecoverySignal?> WaitAsync(UpstreamLink link, SocketAttempt attempt, Task slot)
+    private static async Task<RecoverySignal?> WithSlotAsync(Task<RecoverySignal?> attempt, Task slot)
     {
-        var signal = await link.WaitAsync(attempt);
+        var signal = await attempt;
         await slot;
         return signal;
     }

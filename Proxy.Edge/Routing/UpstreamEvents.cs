@@ -37,7 +37,7 @@ internal sealed class UpstreamEvents(
             {
                 return true;
             }
-            services.Events.Relay(attempt.Sent, head, message.Span);
+            services.Events.Relay(attempt.TurnAttempt, head, message.Span);
             if (head.Kind == EventKind.Delta)
             {
                 attempt.Deadline.Created();
@@ -115,13 +115,13 @@ internal sealed class UpstreamEvents(
             {
                 return true;
             }
-            if (attempt.Sent.Response.WasCreatedBefore)
+            if (attempt.TurnAttempt.Response.WasCreatedBefore)
             {
-                services.Events.Recreated(attempt.Sent, facts);
+                services.Events.Recreated(attempt.TurnAttempt, facts);
                 attempt.Deadline.Created();
                 return true;
             }
-            services.Events.Relay(attempt.Sent, head, message.Span);
+            services.Events.Relay(attempt.TurnAttempt, head, message.Span);
             attempt.Deadline.Created();
             return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
         }
@@ -129,12 +129,12 @@ internal sealed class UpstreamEvents(
         var isSteered = facts.IncompleteReason == "steered";
         if (isSteered ? attempt.IsAbandoned : !attempt.TryFinish())
         {
-            attempt.Sent.Response.Observe(facts);
+            attempt.TurnAttempt.Response.Observe(facts);
             end.Remove(attempt);
             attempt.TryEnd(null);
             return true;
         }
-        if (!await services.Events.EndAsync(attempt.Sent, head, facts))
+        if (!await services.Events.EndAsync(attempt.TurnAttempt, head, facts))
         {
             end.Cut(new RecoverySignal(SignalKind.SessionLost));
             return true;
@@ -149,7 +149,7 @@ internal sealed class UpstreamEvents(
             var successor = services.Journal.BeginSuccessor(attempt.Turn);
             if (!attempt.TryBeginSuccessor(successor))
             {
-                services.Journal.End(successor, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
+                services.Journal.End(successor.Turn, TurnStatus.Cancelled, StatusCodes.Status499ClientClosedRequest);
             }
             attempt.Deadline.Progress();
             return await attempt.Client.SendAsync(head, EventOf(message, attempt.Lane), cancellationToken);
@@ -169,11 +169,11 @@ internal sealed class UpstreamEvents(
     // An error event of a response that has begun: its end may follow.
     private bool TryPass(SocketAttempt attempt, EventHead head, ResponseFacts facts)
     {
-        if (head.Kind != EventKind.Error || attempt.IsAbandoned || !services.Recovery.TryPass(attempt.Sent, facts, attempt.Deadline))
+        if (head.Kind != EventKind.Error || attempt.IsAbandoned || !services.Recovery.TryPass(attempt.TurnAttempt, facts, attempt.Deadline))
         {
             return false;
         }
-        services.Events.Relay(attempt.Sent, head, default);
+        services.Events.Relay(attempt.TurnAttempt, head, default);
         return true;
     }
 
@@ -184,7 +184,7 @@ internal sealed class UpstreamEvents(
         end.Remove(attempt);
         if (attempt.TryFinish())
         {
-            attempt.Sent.Response.ObserveRejection(facts);
+            attempt.TurnAttempt.Response.ObserveRejection(facts);
             attempt.TryEnd(new RecoverySignal(SignalKind.Rejected, facts.Error ?? UpstreamError.Unspecified, IsAlone: isAlone) { Raw = ErrorOf(message, attempt.Lane).ToArray() });
             return;
         }

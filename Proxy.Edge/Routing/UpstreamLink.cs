@@ -98,12 +98,12 @@ internal sealed class UpstreamLink
         if (!IsOpen)
         {
             _end.Remove(attempt);
-            attempt.Sent.Response.Unsend();
+            attempt.TurnAttempt.Response.NoteNotSent();
             return new RecoverySignal(SignalKind.NotWritten);
         }
         try
         {
-            attempt.Sent.Response.Send();
+            attempt.TurnAttempt.Response.NoteSent();
             attempt.Deadline.Sending(frame.Length);
             // Where it fails the pump finds the socket closed, too, and says so.
             await _upstream.SendAsync(_hasLanes || attempt.Lane.Length == 0 ? frame : StreamIds.Strip(frame.Span), attempt.Deadline.Token);

@@ -30,11 +30,11 @@ internal sealed partial class SessionSockets(
     /// <exception cref="OperationCanceledException">The attempt's deadline.</exception>
     public async Task<(Lease<SessionSocket>? Socket, RecoverySignal? Signal)> TakeAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
     {
-        var (socket, signal) = await FindAsync(attempt, session, from, path, cancellationToken);
+        var (socket, signal) = await TakeUnleasedAsync(attempt, session, from, path, cancellationToken);
         return (socket is null ? null : new Lease<SessionSocket>(socket, taken => Return(session, taken)), signal);
     }
 
-    private async Task<(SessionSocket?, RecoverySignal?)> FindAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
+    private async Task<(SessionSocket?, RecoverySignal?)> TakeUnleasedAsync(TurnAttempt attempt, Session session, HttpRequest from, string path, CancellationToken cancellationToken)
     {
         var turn = attempt.Turn;
         if (turn.Route.Anchor == Anchor.Local)

@@ -50,9 +50,9 @@ internal sealed class SessionTurns(
     public Task WhenDrainedAsync() => _drained.WhenEndedAsync();
 
     private async Task<RecoverySignal?> SendAsync(
-        HttpAnswer answer, TurnAttempt sent, Lease<Turn> slot, Lease<Session> session, Lease<SessionSocket> socket, PooledBody body, AttemptDeadline limits)
+        HttpAnswer answer, TurnAttempt turnAttempt, Lease<Turn> slot, Lease<Session> session, Lease<SessionSocket> socket, PooledBody body, AttemptDeadline limits)
     {
-        var turn = sent.Turn;
+        var turn = turnAttempt.Turn;
         var link = socket.Value.Link;
         using var frame = new PooledBody(initialCapacity: 4096, memory.Of(turn.Caller.KeyId));
         if (!TryWriteFrame(turn, body, frame))
@@ -61,7 +61,7 @@ internal sealed class SessionTurns(
             return new RecoverySignal(SignalKind.NoSessionSocket);
         }
         var events = new HttpEvents(answer, turn, socket.Value.Headers);
-        var attempt = new SocketAttempt(sent, LaneQueue.Default, limits, events);
+        var attempt = new SocketAttempt(turnAttempt, LaneQueue.Default, limits, events);
         RecoverySignal? signal;
         try
         {

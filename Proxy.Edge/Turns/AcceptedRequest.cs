@@ -5,7 +5,7 @@ using Proxy.Edge.Protocol;
 
 namespace Proxy.Edge.Turns;
 
-/// <summary>What a caller has asked for, as it was accepted: a turn, or a request that only passes. It never changes.</summary>
+/// <summary>What was asked for, as it was accepted: a turn, or a request that only passes. It never changes.</summary>
 /// <param name="Id">Ours; everything about it is idempotent by it.</param>
 /// <param name="At">When it was accepted: half of the log row's key.</param>
 /// <param name="Timestamp">The same moment on the monotonic clock.</param>

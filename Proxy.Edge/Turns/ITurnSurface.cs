@@ -6,7 +6,11 @@ namespace Proxy.Edge.Turns;
 /// <summary>Whether a turn goes on here.</summary>
 /// <param name="IsAnswered">Somebody else has run it, or it is not this edge's to run: its client has been told.</param>
 /// <param name="Signal">Nowhere, and why.</param>
-internal readonly record struct Placement(bool IsAnswered = false, RecoverySignal? Signal = null);
+internal readonly record struct Placement(bool IsAnswered = false, RecoverySignal? Signal = null)
+{
+    /// <summary>It does.</summary>
+    public static Placement Here => default;
+}
 
 /// <summary>A turn on the surface it came on, a request or a client's socket: what <see cref="TurnRunner"/> needs where they differ.</summary>
 internal interface ITurnSurface
@@ -19,6 +23,10 @@ internal interface ITurnSurface
 
     /// <summary>Awaits what may take long, with keep-alives to the client as far as the surface has such.</summary>
     Task<T> KeepAliveAsync<T>(Task<T> work);
+
+    /// <summary>Waits until the turn may run beside the others of its surface. To be called once, before it is resolved.</summary>
+    /// <exception cref="OperationCanceledException">The turn's deadline.</exception>
+    Task EnterAsync(TurnDeadline deadline);
 
     /// <summary>Finds where the turn is to run. To be called once, after it is resolved.</summary>
     /// <exception cref="OperationCanceledException">The turn's deadline.</exception>

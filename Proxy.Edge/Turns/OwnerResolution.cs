@@ -16,7 +16,7 @@ internal sealed partial class OwnerResolution(
     // No account is of this domain: a turn state of another key goes nowhere.
     private const string ForeignDomain = "";
 
-    /// <summary>Where a request that names these ids has to go; neither a route nor an error if that could not be looked up.</summary>
+    /// <summary>Where a request that names these ids has to go; neither a resolution nor an error if that could not be looked up.</summary>
     public async Task<(Resolution? Resolution, ApiError? Error)> ResolveAsync(AcceptedRequest accepted, IReadOnlyList<OwnedId> demands, CancellationToken cancellationToken)
     {
         if (demands.Count == 0 && accepted.Scope.Key is null && !accepted.Request.HasEncryptedContent)

@@ -29,7 +29,7 @@ internal sealed partial class QuotaMarks(AccountsClient accounts, SlotPrefetcher
     /// <summary>Marks the turn's account if upstream says that it is exhausted.</summary>
     public void Note(Turn turn, UpstreamError? error)
     {
-        if (turn.Account is not { } account || error is not { IsLimit: true } || turn.Request.Model is { Length: > MarkRequest.LongestModel } || !turn.TryCoolDown())
+        if (turn.Account is not { } account || error is not { IsLimit: true } || turn.Request.Model is { Length: > MarkRequest.LongestModel } || !turn.TryCoolAccount())
         {
             return;
         }

@@ -48,13 +48,17 @@ internal abstract class ResponseProgress
     public string? GivenTurnState { get; protected set; }
 
     /// <summary>The error event that the client has read while the response's end was still to come, and why; it is the turn's end if nothing else comes.</summary>
-    public (UpstreamError Error, string Reason)? Passed { get; protected set; }
+    public PassedError? Passed { get; protected set; }
 
     /// <summary>True once anything of the response was relayed: an end of ours must then end the response.</summary>
     public bool HasBegun => Phase >= TurnPhase.Created;
 }
 
-/// <summary>Writes how far a response has come. Whoever holds it is the only one who does.</summary>
+/// <summary>An error event that its client has read within a response that had begun.</summary>
+/// <param name="Reason">For logs, counters and <c>x-continuity</c>.</param>
+internal sealed record PassedError(UpstreamError Error, string Reason);
+
+/// <summary>Writes how far a response has come. It is handed out with the turn's attempt; one that was given up adds the usage that upstream still tells, and nothing else.</summary>
 /// <param name="isStored">Upstream keeps the response, and its items can be named.</param>
 internal sealed class ResponseRecorder(bool isStored) : ResponseProgress
 {
@@ -62,7 +66,7 @@ internal sealed class ResponseRecorder(bool isStored) : ResponseProgress
     private int _publishedOutputs;
     private bool _wasSentBefore;
 
-    /// <summary>True if the client was told already that it was created, by an earlier sending of the turn.</summary>
+    /// <summary>True if the client was told already that it was created, by an earlier attempt.</summary>
     public bool WasCreatedBefore => _attempts > 1 && Id is not null;
 
     /// <summary>True if its output has brought more since its owner was published.</summary>
@@ -72,7 +76,7 @@ internal sealed class ResponseRecorder(bool isStored) : ResponseProgress
     public void BeginAttempt()
     {
         _attempts++;
-        (ErrorCode, _wasSentBefore) = (null, WasSent);
+        (ErrorCode, GivenTurnState, _wasSentBefore) = (null, null, WasSent);
         if (Phase < TurnPhase.Created)
         {
             (Id, Usage) = (null, null);
@@ -82,14 +86,14 @@ internal sealed class ResponseRecorder(bool isStored) : ResponseProgress
     }
 
     /// <summary>The turn is being handed to upstream.</summary>
-    public void Send()
+    public void NoteSent()
     {
         WasSent = true;
         Phase = Phase == TurnPhase.Unsent ? TurnPhase.Sent : Phase;
     }
 
     /// <summary>What was handed over was not taken: no byte of it left.</summary>
-    public void Unsend()
+    public void NoteNotSent()
     {
         WasSent = _wasSentBefore;
         Phase = Phase == TurnPhase.Sent ? TurnPhase.Unsent : Phase;
@@ -135,7 +139,7 @@ internal sealed class ResponseRecorder(bool isStored) : ResponseProgress
     public void ObserveTurnState(string? turnState) => GivenTurnState = turnState ?? GivenTurnState;
 
     /// <summary>The client reads an error event, and the response's end may follow.</summary>
-    public void Pass(UpstreamError error, string reason) => Passed = (error, reason);
+    public void Pass(UpstreamError error, string reason) => Passed = new PassedError(error, reason);
 
     /// <summary>The owner of what it has minted is being published, and of what its output brought so far.</summary>
     public void Publish(string id, Task<Publication> publication) => (PublishedId, Publication, _publishedOutputs) = (id, publication, Outputs.Count);

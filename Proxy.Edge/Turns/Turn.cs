@@ -15,7 +15,8 @@ namespace Proxy.Edge.Turns;
 internal sealed class Turn(AcceptedRequest accepted)
 {
     private readonly ResponseRecorder _response = new(accepted.Request.Store);
-    private string? _reason;
+    private string? _told;
+    private string? _leftSessionFor;
     private int _hasCooled;
     private int _hasEnded;
 
@@ -75,7 +76,7 @@ internal sealed class Turn(AcceptedRequest accepted)
     public string? ReplayTrigger { get; private set; }
 
     /// <summary>What happened to it besides going well.</summary>
-    public string? Reason => _reason ?? Response.Passed?.Reason ?? ReplayTrigger;
+    public string? Reason => _told ?? Response.Passed?.Reason ?? _leftSessionFor ?? ReplayTrigger;
 
     /// <summary>The same with where its owner was found, for <c>x-continuity</c> and the log row: <c>owner=redis; replays=1; reason=usage_limit_reached</c>.</summary>
     public string Continuity => Reason is { } reason ? $"owner={Route.Source}; replays={Replays}; reason={reason}" : $"owner={Route.Source}; replays={Replays}";
@@ -129,13 +130,13 @@ internal sealed class Turn(AcceptedRequest accepted)
     }
 
     /// <summary>The socket of a session will not do: it goes over plain HTTP.</summary>
-    public void GoOverHttp(string reason) => (GoesOverHttp, Claim, _reason) = (true, null, reason);
+    public void GoOverHttp(string reason) => (GoesOverHttp, Claim, _leftSessionFor) = (true, null, reason);
 
     /// <summary>Why the client is told something of ours.</summary>
-    public void Explain(string reason) => _reason = reason;
+    public void Explain(string reason) => _told = reason;
 
-    /// <summary>True for the first caller only: a turn lets one account cool down, and what refuses it on a second one may be its own fault.</summary>
-    public bool TryCoolDown() => Interlocked.Exchange(ref _hasCooled, 1) == 0;
+    /// <summary>True for the first caller only: a turn lets one account cool down; what refuses it on a second one may be the turn's own fault.</summary>
+    public bool TryCoolAccount() => Interlocked.Exchange(ref _hasCooled, 1) == 0;
 
     /// <summary>True for the first caller only: a turn ends once.</summary>
     public bool TryEnd() => Interlocked.Exchange(ref _hasEnded, 1) == 0;

@@ -6,7 +6,7 @@ using Proxy.Edge.Recovery;
 
 namespace Proxy.Edge.Turns;
 
-/// <summary>Step 3 of a turn: leases a slot of an account that may serve it.</summary>
+/// <summary>Step 4 of a turn: leases a slot of an account that may serve it.</summary>
 internal sealed class TurnAdmission(
     AccountsClient accounts, SlotPrefetcher prefetcher, LeaseKeeper leases, TurnJournal journal, IOptions<EdgeOptions> options, IOptions<RecoveryOptions> recovery, TimeProvider time)
 {
@@ -57,8 +57,8 @@ internal sealed class TurnAdmission(
         }
     }
 
-    // Without its reasoning a conversation goes on.
-    private bool CannotRead(AdmittedAccount account, Turn turn) =>
+    // It can be read elsewhere only; without its reasoning a conversation goes on.
+    private bool MustDropReasoning(AdmittedAccount account, Turn turn) =>
         recovery.Value.MayDropReasoning(turn.Request) && turn.Resolution.EncryptedIn is { } readable && readable != account.Domain;
 
     private AdmissionRequest RequestFor(Turn turn) => new(
@@ -89,7 +89,7 @@ internal sealed class TurnAdmission(
             return new RecoverySignal(SignalKind.Refused, Refusal: response?.Refusal);
         }
         var isMoved = turn.Account?.Id != account.Id;
-        turn.Admit(new Admitted(account, dropsReasoning || turn.Admitted is { DropsReasoning: true } || CannotRead(account, turn)));
+        turn.Admit(new Admitted(account, dropsReasoning || turn.Admitted is { DropsReasoning: true } || MustDropReasoning(account, turn)));
         deadline.Watch(leases.Hold(turn.Id, account.Id));
         if (isPrefetched)
         {

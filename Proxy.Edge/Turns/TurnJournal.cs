@@ -42,10 +42,10 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     /// The turn that upstream begins by itself when a response is steered: it goes on where the other was, under a row of its own. It shares the
     /// other's slot, so that one is released with this one.
     /// </summary>
-    public Turn BeginSuccessor(Turn steered)
+    public TurnAttempt BeginSuccessor(Turn steered)
     {
         var request = steered.Request with { PreviousResponseId = steered.Response.Id };
-        var successor = new Turn(AcceptRequest(request, steered.Caller, steered.Scope, steered.Accepted.Surface) with { IsCodex = steered.Accepted.IsCodex, IsSuccessor = true });
+        var successor = new Turn(AcceptRequest(request, steered.Caller, steered.Scope, steered.Surface) with { IsCodex = steered.Accepted.IsCodex, IsSuccessor = true });
         successor.Resolve(new Resolution(steered.Route));
         successor.Admit(new Admitted(steered.Admitted!.Account));
         try
@@ -56,7 +56,9 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
         {
             // It runs already; its end will be kept if that can be.
         }
-        return successor;
+        var attempt = successor.BeginAttempt();
+        attempt.Response.NoteSent();
+        return attempt;
     }
 
     /// <summary>The turn has an account and is about to be sent: from here on it is logged even if this process dies.</summary>
@@ -71,13 +73,14 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
         {
             return;
         }
-        var row = RowOf(turn, status, httpStatus, errorCode ?? turn.Response.ErrorCode);
+        errorCode ??= turn.Response.ErrorCode;
+        var row = RowOf(turn, status, httpStatus, errorCode);
         // What never began must not fill what is full already.
         if (turn.Account is not null || !spool.IsFull)
         {
             spool.End(row);
         }
-        telemetry.End(turn, status, errorCode ?? turn.Response.ErrorCode, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
+        telemetry.End(turn, status, errorCode, TimeSpan.FromMilliseconds(row.DurationMs), row.FirstEventMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
             row.TotalTokens is null ? null : new TokenUsage(row.InputTokens ?? 0, row.CachedInputTokens ?? 0, row.OutputTokens ?? 0, row.ReasoningTokens ?? 0, row.TotalTokens.Value));
     }
 

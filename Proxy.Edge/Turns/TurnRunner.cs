@@ -9,12 +9,12 @@ namespace Proxy.Edge.Turns;
 /// 1 accept -> 2 resolve -> 3 place -> 4 admit -> 5 attempt -> 6 recover -> end
 ///                             '-> answered elsewhere   ^---- once more ----'
 /// </code>
-/// Whatever happens on the way, the turn ends once, and its client is told once.
+/// Whatever happens on the way, the turn ends once, here or where it was answered, and its client is told once.
 /// </summary>
 internal sealed partial class TurnRunner(
     OwnerResolution resolution, TurnAdmission admission, TurnRecovery recovery, TurnEvents events, TurnJournal journal, TurnTelemetry telemetry, ILogger<TurnRunner> logger)
 {
-    /// <summary>Runs a turn that was accepted (step 1) to its end. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
+    /// <summary>Runs a turn that was accepted (step 1) to its end. A fault on the way ends it, too, and does not come out: those that wait behind it are to have their answers.</summary>
     public Task RunAsync(ITurnSurface surface, TurnDeadline deadline) => GuardAsync(surface, RunStepsAsync(surface, deadline), deadline);
 
     /// <summary>Runs a turn that upstream has begun by itself to its end.</summary>
@@ -40,6 +40,7 @@ internal sealed partial class TurnRunner(
 
     private async Task RunStepsAsync(ITurnSurface surface, TurnDeadline deadline)
     {
+        await surface.EnterAsync(deadline);
         // :: Step 2
         var (error, signal) = await surface.KeepAliveAsync(ResolveAsync(surface.Turn, deadline.Token));
         if (error is not null)

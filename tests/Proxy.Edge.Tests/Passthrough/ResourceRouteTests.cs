@@ -61,6 +61,16 @@ public sealed class ResourceRouteTests
         Assert.Empty(edge.BodiesAt("a"));
     }
 
+    [Fact]
+    public async Task What_is_made_where_its_file_is_says_nothing_of_where_the_conversation_lives()
+    {
+        await using var edge = await StartAsync();
+        edge.Continuity.Own("file_1", "b");
+        await MadeAsync(edge, "/v1/vector_stores", """{"file_ids":["file_1"]}""", thread: "of-another-account");
+        Assert.Null(edge.Continuity.Published.Single().Scope);
+        Assert.StartsWith("owner=redis;", (await edge.RowAsync()).Continuity, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("/v1/vector_stores")]
     [InlineData("/v1/containers")]
