@@ -79,7 +79,7 @@ internal static class EdgeService
             .AddSingleton<TurnEvents>()
             .AddSingleton<TurnRecovery>()
             .AddSingleton<SseRelay>()
-            .AddSingleton<JsonRelay>()
+            .AddSingleton<WholeAnswerRelay>()
             .AddSingleton<PlainAttempts>()
             .AddSingleton<HttpWays>()
             .AddSingleton<HttpTurns>()
@@ -104,7 +104,7 @@ internal static class EdgeService
 
         // Stopped in reverse: leases are renewed and owners published until the last row has left the spool.
         builder.Services
-            .AddHostedSingleton<KeyWatch>().AddHostedSingleton<Drain>().AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<SlotPrefetcher>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<QuotaMarks>().AddHostedSingleton<SpoolShipper>()
+            .AddHostedSingleton<KeyWatch>().AddHostedSingleton<Drain>().AddHostedSingleton<LeaseKeeper>().AddHostedSingleton<SlotPrefetcher>().AddHostedSingleton<OwnerPublications>().AddHostedSingleton<AccountMarks>().AddHostedSingleton<SpoolShipper>()
             .AddHostedSingleton<SessionLeases>().AddHostedSingleton<SessionSweep>();
         return builder;
     }

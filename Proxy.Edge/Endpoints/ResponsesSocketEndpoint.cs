@@ -20,7 +20,7 @@ namespace Proxy.Edge.Endpoints;
 /// many seconds of retries, and 426 their WebSocket for the whole session.
 /// </summary>
 internal sealed class ResponsesSocketEndpoint(
-    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, UpstreamConnector connector, TurnEvents events, SocketServices services, QuotaMarks marks, IOptions<EdgeOptions> options)
+    CallerAuthentication callers, AccountsClient accounts, OwnerDirectory owners, UpstreamConnector connector, TurnEvents events, SocketServices services, AccountMarks marks, IOptions<EdgeOptions> options)
 {
     private const int MostAccounts = 4;
 

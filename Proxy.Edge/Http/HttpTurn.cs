@@ -50,7 +50,7 @@ internal sealed class HttpTurn(HttpContext context, HttpAnswer answer, Lease<Tur
                     return new Placement(Signal: new RecoverySignal(SignalKind.Broken));
             }
         }
-        return new Placement(Signal: Settle(place));
+        return new Placement(Signal: Adopt(place));
     }
 
     public Task<RecoverySignal?> AttemptAsync(TurnDeadline deadline)
@@ -60,7 +60,7 @@ internal sealed class HttpTurn(HttpContext context, HttpAnswer answer, Lease<Tur
             lost.Dispose();
             _session = null;
             // Never nowhere: what is bound to a socket is not sent once more.
-            _ = Settle(ways.Places.WithoutHolder(Turn));
+            _ = Adopt(ways.Places.WithoutHolder(Turn));
         }
         _wasAttempted = true;
         var attempt = Turn.BeginAttempt();
@@ -87,7 +87,7 @@ internal sealed class HttpTurn(HttpContext context, HttpAnswer answer, Lease<Tur
     }
 
     // Null when it is here.
-    private RecoverySignal? Settle(SessionPlace place)
+    private RecoverySignal? Adopt(SessionPlace place)
     {
         switch (place)
         {

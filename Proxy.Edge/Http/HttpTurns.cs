@@ -15,7 +15,7 @@ internal sealed class HttpTurns(TurnRunner runner, TurnJournal journal, HttpWays
     {
         var answer = new HttpAnswer(context, turn, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
         using var deadline = deadlines.For(turn, context.RequestAborted);
-        using var surface = new HttpTurn(context, answer, journal.SlotOf(turn), body, path, forwardedFor, ways);
+        using var surface = new HttpTurn(context, answer, journal.Hold(turn), body, path, forwardedFor, ways);
         await runner.RunAsync(surface, deadline);
     }
 }

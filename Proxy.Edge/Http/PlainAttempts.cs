@@ -7,7 +7,7 @@ using Proxy.Edge.Upstream;
 namespace Proxy.Edge.Http;
 
 /// <summary>Sends turns to upstream over plain HTTP.</summary>
-internal sealed class PlainAttempts(UpstreamHandlers handlers, TurnEvents events, SseRelay sse, JsonRelay json)
+internal sealed class PlainAttempts(UpstreamHandlers handlers, TurnEvents events, SseRelay sse, WholeAnswerRelay json)
 {
     /// <summary>Sends the turn once; null when the client has its answer, else what happened instead.</summary>
     /// <param name="from">The client's request, whose headers go along.</param>

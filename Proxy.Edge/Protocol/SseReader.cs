@@ -5,13 +5,17 @@ namespace Proxy.Edge.Protocol;
 
 /// <summary>
 /// Reads the server-sent events of a stream as the bytes they came in: one <see cref="ReadAsync"/>, and then events as long as there are whole ones.
-/// What it has given out is valid until the next read.
+/// What it has given out is valid until the next call. Nothing is allocated for an event.
 /// </summary>
 internal sealed class SseReader(Stream stream) : IAsyncDisposable
 {
-    private readonly PipeReader _pipe = PipeReader.Create(stream);
+    // Most events come whole in a read of this size; each that does not is copied once. A stream that is silent has no buffer at all.
+    private static readonly StreamPipeReaderOptions Reads = new(bufferSize: 16 << 10, useZeroByteReads: true);
+
+    private readonly PipeReader _pipe = PipeReader.Create(stream, Reads);
     private readonly SseSplitter _splitter = new();
     private ReadOnlySequence<byte> _buffer;
+    private byte[]? _joined;
     private bool _holds;
 
     /// <summary>True when the stream is at its end.</summary>
@@ -37,5 +41,35 @@ internal sealed class SseReader(Stream stream) : IAsyncDisposable
     /// <summary>The next whole event, its empty line included; false when there is none yet.</summary>
     public bool TryReadEvent(out ReadOnlySequence<byte> sseEvent) => _splitter.TryReadEvent(ref _buffer, out sseEvent);
 
-    public ValueTask DisposeAsync() => _pipe.CompleteAsync();
+    /// <summary>The event's data; several lines are joined as the standard says. Empty for comments.</summary>
+    public ReadOnlySpan<byte> DataOf(in ReadOnlySequence<byte> sseEvent)
+    {
+        if (sseEvent.IsSingleSegment)
+        {
+            return SseData.In(sseEvent.FirstSpan);
+        }
+        var length = checked((int)sseEvent.Length);
+        if (_joined is null || _joined.Length < length)
+        {
+            ReturnJoined();
+            _joined = ArrayPool<byte>.Shared.Rent(length);
+        }
+        sseEvent.CopyTo(_joined);
+        return SseData.In(_joined.AsSpan(0, length));
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        ReturnJoined();
+        return _pipe.CompleteAsync();
+    }
+
+    private void ReturnJoined()
+    {
+        if (_joined is not null)
+        {
+            ArrayPool<byte>.Shared.Return(_joined);
+            _joined = null;
+        }
+    }
 }

@@ -41,41 +41,4 @@ internal sealed class SseSplitter
         sseEvent = default;
         return false;
     }
-
-    /// <summary>
-    /// The event's data without a copy where it is one line in one segment; several lines are joined as the standard says.
-    /// Empty for comments.
-    /// </summary>
-    public static ReadOnlySpan<byte> DataOf(in ReadOnlySequence<byte> sseEvent)
-    {
-        var bytes = sseEvent.IsSingleSegment ? sseEvent.FirstSpan : sseEvent.ToArray();
-        ReadOnlySpan<byte> first = default;
-        ArrayBufferWriter<byte>? joined = null;
-        while (!bytes.IsEmpty)
-        {
-            var end = bytes.IndexOf((byte)'\n');
-            var line = end < 0 ? bytes : bytes[..end];
-            bytes = end < 0 ? default : bytes[(end + 1)..];
-            if (!line.StartsWith("data:"u8))
-            {
-                continue;
-            }
-            line = line["data:"u8.Length..];
-            line = line.StartsWith(" "u8) ? line[1..] : line;
-            line = line.EndsWith("\r"u8) ? line[..^1] : line;
-            if (first.IsEmpty)
-            {
-                first = line;
-                continue;
-            }
-            if (joined is null)
-            {
-                joined = new ArrayBufferWriter<byte>(first.Length + line.Length + 1);
-                joined.Write(first);
-            }
-            joined.Write("\n"u8);
-            joined.Write(line);
-        }
-        return joined is null ? first : joined.WrittenSpan;
-    }
 }

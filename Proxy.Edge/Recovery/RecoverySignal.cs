@@ -9,7 +9,7 @@ internal enum SignalKind
     /// <summary>Upstream said no: in an event, a frame, or the status of an answer.</summary>
     Rejected,
 
-    /// <summary>Something answered that speaks for no model: a redirect, a page of HTML.</summary>
+    /// <summary>Something answered that speaks for no model, with a status that says all is well: a redirect, a page of HTML.</summary>
     NoResponse,
 
     /// <summary>No connection came about; nothing was sent.</summary>

@@ -50,7 +50,7 @@ internal sealed class SocketAttempts(bool hasLanes)
     public void NoteEnded(SocketAttempt attempt) => _ended[KeyOf(attempt)] = attempt.Turn;
 
     /// <summary>A response is over without its terminal event: should that still come, it is not the next turn's.</summary>
-    public void Forget(string? responseId)
+    public void NoteOver(string? responseId)
     {
         if (responseId is not null)
         {

@@ -44,7 +44,7 @@ internal sealed class SocketRouter : IDisposable
         (_services, _handshake, _caller, _socket) = (services, handshake, caller, socket);
         _client = new ClientSocket(socket, TimeSpan.FromSeconds(services.Options.Value.KeepAliveSeconds), services.Time, _ended.Token);
         _links = new UpstreamLinks(services.Sockets, handshake, path, _client.Events, CloseIfIdsAreGoneAsync, FollowUpstream, services.Logger, _ended.Token);
-        _turns = new SocketTurns(services.Runner, services.Admission, services.Journal, services.Deadlines, _client, _links);
+        _turns = new SocketTurns(services.Runner, services.Admission, services.Journal, services.Deadlines, _client, _links, services.Logger);
         _lanes = new ClientLanes(_turns.RunAsync);
         _key = services.Keys.Watch(caller.KeyId, grant => _links.AreAll(account => grant.Covers(account.Name, model: null)));
         _memory = services.Memory.ForSocket(caller.KeyId);
@@ -94,7 +94,17 @@ internal sealed class SocketRouter : IDisposable
         {
             await _socket.WaitAsync(_receiving.Token);
             var frame = new PooledBody(initialCapacity: 4096, _memory);
-            var kind = await _socket.ReceiveAsync(frame, _receiving.Token);
+            MessageKind kind;
+            try
+            {
+                kind = await _socket.ReceiveAsync(frame, _receiving.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // Cut in the middle of a frame: its bytes are the key's again.
+                frame.Dispose();
+                throw;
+            }
             switch (kind)
             {
                 case MessageKind.Closed:
@@ -182,7 +192,7 @@ internal sealed class SocketRouter : IDisposable
     // Ids that lived on that socket are gone. While the client is idle, closing costs it nothing: it comes back and sends its history.
     private Task CloseIfIdsAreGoneAsync(UpstreamLink link) =>
         link.HoldsLocalIds && !_ended.IsCancellationRequested && _turns.Gate.TryClose()
-            ? CloseClientAsync("Upstream connection ended; reconnect.")
+            ? CloseClientAsync(WebSocketCloseStatus.EndpointUnavailable, "Upstream connection ended; reconnect.")
             : Task.CompletedTask;
 
     // When the edge stops before the client has left: its turns end first, by themselves or by the drain's end. When its key ends they end at once.
@@ -198,13 +208,13 @@ internal sealed class SocketRouter : IDisposable
         if (!_ended.IsCancellationRequested)
         {
             await (_key.Ended.IsCancellationRequested
-                ? CloseClientAsync("The API key is not valid any more.", WebSocketCloseStatus.PolicyViolation)
-                : CloseClientAsync("The gateway is shutting down; reconnect."));
+                ? CloseClientAsync(WebSocketCloseStatus.PolicyViolation, "The API key is not valid any more.")
+                : CloseClientAsync(WebSocketCloseStatus.EndpointUnavailable, "The gateway is shutting down; reconnect."));
         }
     }
 
     // The client answers with its own Close frame, which ends the receiving; one that does not is cut off.
-    private Task CloseClientAsync(string reason, WebSocketCloseStatus status = WebSocketCloseStatus.EndpointUnavailable)
+    private Task CloseClientAsync(WebSocketCloseStatus status, string reason)
     {
         _receiving.CancelAfter(GoodbyeBound);
         return _socket.CloseAsync(status, reason);

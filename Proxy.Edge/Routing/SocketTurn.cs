@@ -49,7 +49,7 @@ internal sealed class SocketTurn(Lease<Turn> slot, PooledBody frame, ClientSocke
         var attempt = new SocketAttempt(turnAttempt, Lane, limits, client.Events);
         signal = await KeepAliveAsync(
             link.RunAsync(attempt, RequestSplices.For(Turn, frame.Memory)).GiveBackWhenBegunAsync(limits, Turn, frame));
-        link.RetireAfter(signal, Turn.Route.Anchor);
+        link.RetireIfUseless(signal, Turn.Route.Anchor);
         Turn = attempt.Turn;
         return signal;
     }

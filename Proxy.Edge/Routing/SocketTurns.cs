@@ -9,7 +9,7 @@ namespace Proxy.Edge.Routing;
 /// Runs the turns of one client's socket. A turn is sent, and sent once more where <see cref="RecoveryPolicy"/> says so, by the task of its
 /// lane, which holds nothing meanwhile that another lane could wait for.
 /// </summary>
-internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, TurnJournal journal, TurnDeadlines deadlines, ClientSocket client, UpstreamLinks links)
+internal sealed partial class SocketTurns(TurnRunner runner, TurnAdmission admission, TurnJournal journal, TurnDeadlines deadlines, ClientSocket client, UpstreamLinks links, ILogger logger)
 {
     private readonly RunningTasks _followed = new();
 
@@ -17,15 +17,19 @@ internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, Tu
     public TurnGate Gate { get; } = new();
 
     /// <summary>A turn that has come through the <see cref="Gate"/>, with its frame; to be run, or disposed.</summary>
-    public SocketTurn Of(Turn turn, PooledBody frame) => new(journal.SlotOf(turn), frame, client, links);
+    public SocketTurn Of(Turn turn, PooledBody frame) => new(journal.Hold(turn), frame, client, links);
 
-    /// <summary>Runs a turn to its end, and disposes it.</summary>
+    /// <summary>Runs a turn to its end, and disposes it. Never throws: a lane that stopped for one turn would leave those behind it without an answer.</summary>
     public async Task RunAsync(SocketTurn turn)
     {
         try
         {
             using var deadline = deadlines.For(turn.Turn, client.Ended);
             await runner.RunAsync(turn, deadline);
+        }
+        catch (Exception exception)
+        {
+            LogFault(logger, exception, turn.Turn.Id);
         }
         finally
         {
@@ -61,7 +65,7 @@ internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, Tu
         {
             try
             {
-                await runner.RunBegunAsync(turn, WithSlotAsync(turn.FollowAsync(link, attempt), admission.JoinAsync(turn.Turn, deadline)), deadline);
+                await runner.RunSuccessorAsync(turn, WithSlotAsync(turn.FollowAsync(link, attempt), admission.JoinAsync(turn.Turn, deadline)), deadline);
             }
             finally
             {
@@ -70,6 +74,9 @@ internal sealed class SocketTurns(TurnRunner runner, TurnAdmission admission, Tu
             }
         }
     }
+
+    [LoggerMessage(430, LogLevel.Error, "A fault as turn {TurnId} on a client's socket was ended")]
+    private static partial void LogFault(ILogger logger, Exception exception, Guid turnId);
 
     private static async Task<RecoverySignal?> WithSlotAsync(Task<RecoverySignal?> attempt, Task slot)
     {

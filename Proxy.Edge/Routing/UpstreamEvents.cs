@@ -14,7 +14,7 @@ namespace Proxy.Edge.Routing;
 /// <param name="strays">Where events go that are of no turn; null drops them.</param>
 /// <param name="follow">Begins the turn of a response that upstream has begun by itself; null if that may not be.</param>
 internal sealed class UpstreamEvents(
-    SocketAttempts attempts, SocketEnd end, LocalIds localIds, bool hasLanes, IEventSink? strays, Func<Turn, string, SocketAttempt?> follow, RelayServices services)
+    SocketAttempts attempts, UpstreamSocketEnd end, LocalIds localIds, bool hasLanes, IEventSink? strays, Func<Turn, string, SocketAttempt?> follow, RelayServices services)
 {
     /// <summary>Relays one event; false when the client is gone.</summary>
     public async Task<bool> RelayAsync(PooledBody message, CancellationToken cancellationToken)
@@ -180,7 +180,7 @@ internal sealed class UpstreamEvents(
     private void Fail(SocketAttempt attempt, ResponseFacts facts, PooledBody message)
     {
         var isAlone = attempts.IsAlone(attempt);
-        attempts.Forget(attempt.ResponseId ?? facts.Id);
+        attempts.NoteOver(attempt.ResponseId ?? facts.Id);
         end.Remove(attempt);
         if (attempt.TryFinish())
         {

@@ -15,7 +15,7 @@ internal sealed class UpstreamLink
     private readonly bool _hasLanes;
     private readonly bool _drainsAbandoned;
     private readonly SocketAttempts _attempts;
-    private readonly SocketEnd _end;
+    private readonly UpstreamSocketEnd _end;
     private readonly UpstreamEvents _events;
     private readonly LocalIds _localIds = new();
     private readonly MemoryShare _memory;
@@ -41,7 +41,7 @@ internal sealed class UpstreamLink
         (_upstream, Account, _hasLanes, _drainsAbandoned) = (upstream, account, hasLanes, drainsAbandoned);
         (_memory, _retireAfter, _time, _opened) = (memory, retireAfter, time, time.GetTimestamp());
         _attempts = new SocketAttempts(hasLanes);
-        _end = new SocketEnd(upstream, _attempts, time);
+        _end = new UpstreamSocketEnd(upstream, _attempts, time);
         _events = new UpstreamEvents(_attempts, _end, _localIds, hasLanes, strays, (ended, lane) => follow(this, ended, lane), relay);
     }
 
@@ -132,7 +132,7 @@ internal sealed class UpstreamLink
             if (attempt.Deadline is { AwaitsEnd: true, Reason: SignalKind.Idle } && attempt.TryFinish())
             {
                 // After its error event nothing has come: that was its end, and the socket lives on.
-                _attempts.Forget(attempt.ResponseId);
+                _attempts.NoteOver(attempt.ResponseId);
                 _end.Remove(attempt);
                 return new RecoverySignal(SignalKind.Idle, IsAlone: isAlone);
             }
@@ -158,7 +158,7 @@ internal sealed class UpstreamLink
     public void Retire() => _end.Retire();
 
     /// <summary>Retires if the way a turn has ended says that another socket may serve what this one will not.</summary>
-    public void RetireAfter(RecoverySignal? signal, Anchor anchor)
+    public void RetireIfUseless(RecoverySignal? signal, Anchor anchor)
     {
         // What a socket has forgotten, or will not serve any more, another one may.
         if (anchor != Anchor.Local && signal?.Error?.Kind is UpstreamErrorKind.PreviousResponseNotFound or UpstreamErrorKind.ConnectionLimit or UpstreamErrorKind.Authentication)

@@ -28,7 +28,7 @@ internal sealed class ForwardedAnswer(HttpContext context, TurnDeadline deadline
                 silent.CancelAfter(silence);
                 while (holder.TryReadEvent(out var sseEvent))
                 {
-                    Observe(SseSplitter.DataOf(sseEvent));
+                    Observe(holder.DataOf(sseEvent));
                     SseEvents.Pass(context.Response.BodyWriter, sseEvent);
                 }
                 await context.Response.BodyWriter.FlushAsync(limit.Token);

@@ -25,7 +25,7 @@ internal sealed class SessionRegistry(
     private static readonly TimeSpan ClaimPause = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, Session> _sessions = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Session> _besides = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Session> _fallbacks = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Lazy<Task<ClaimedSession?>>> _opening = new(StringComparer.Ordinal);
 
     // Says no more than that it is worth looking: many that end at once are closed together.
@@ -41,7 +41,7 @@ internal sealed class SessionRegistry(
     /// <summary>The session that stands in for a scope's own, in use; null if there is none, or if it is time to ask for the scope's own again.</summary>
     public Lease<Session>? TryUseFallback(SessionKey key)
     {
-        if (!_besides.TryGetValue(key.ScopeName, out var session))
+        if (!_fallbacks.TryGetValue(key.ScopeName, out var session))
         {
             return null;
         }
@@ -86,7 +86,7 @@ internal sealed class SessionRegistry(
     {
         while (true)
         {
-            if (_besides.TryGetValue(key.ScopeName, out var known) && TryUse(known) is { } shared)
+            if (_fallbacks.TryGetValue(key.ScopeName, out var known) && TryUse(known) is { } shared)
             {
                 return shared;
             }
@@ -97,7 +97,7 @@ internal sealed class SessionRegistry(
                 ScopeAsked = time.GetTimestamp(),
             };
             var use = TryUse(session)!;
-            if (known is null ? _besides.TryAdd(key.ScopeName, session) : _besides.TryUpdate(key.ScopeName, session, known))
+            if (known is null ? _fallbacks.TryAdd(key.ScopeName, session) : _fallbacks.TryUpdate(key.ScopeName, session, known))
             {
                 Add(session);
                 return use;
@@ -185,7 +185,7 @@ internal sealed class SessionRegistry(
         {
             metrics.CountSession(-1);
         }
-        _besides.TryRemove(new KeyValuePair<string, Session>(session.Key.ScopeName, session));
+        _fallbacks.TryRemove(new KeyValuePair<string, Session>(session.Key.ScopeName, session));
         session.SetClosed();
     }
 

@@ -66,7 +66,7 @@ internal sealed class SessionTurns(
         try
         {
             signal = await answer.KeepAliveAsync(link.RunAsync(attempt, frame.Memory).GiveBackWhenBegunAsync(limits, turn, body, frame), events.SendKeepAliveAsync);
-            link.RetireAfter(signal, turn.Route.Anchor);
+            link.RetireIfUseless(signal, turn.Route.Anchor);
         }
         finally
         {

@@ -14,7 +14,7 @@ namespace Proxy.Edge.Turns;
 /// What happens to a turn with each event that is relayed, on every surface. At <c>response.created</c> its owner is published;
 /// before its terminal event leaves, that is acknowledged and the turn is journaled.
 /// </summary>
-internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publications, QuotaMarks marks, IOptions<EdgeOptions> options, TimeProvider time)
+internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publications, AccountMarks marks, IOptions<EdgeOptions> options, TimeProvider time)
 {
     private readonly TimeSpan _publicationWait = TimeSpan.FromMilliseconds(options.Value.PublicationWaitMs);
 
@@ -108,7 +108,7 @@ internal sealed class TurnEvents(TurnJournal journal, OwnerPublications publicat
     public async Task SurfaceAsync(Turn turn, UpstreamError? error, int httpStatus)
     {
         await publications.WaitAsync(turn, _publicationWait);
-        journal.End(turn, turn.Response.WasSent ? TurnStatus.Failed : TurnStatus.Refused, httpStatus, error?.Code);
+        journal.End(turn, turn.Response.WasSent ? TurnStatus.Failed : TurnStatus.Refused, httpStatus, error?.Code ?? error?.Reason);
     }
 
     /// <summary>Ends a turn by the error event that its client has read already, unless upstream has rejected it once more; false where there was none.</summary>

@@ -85,7 +85,7 @@ internal sealed class TurnJournal(TurnSpool spool, LeaseKeeper leases, TurnTelem
     }
 
     /// <summary>The turn with its slot, which is given back when upstream is done with it: after <see cref="End"/>.</summary>
-    public Lease<Turn> SlotOf(Turn turn) => new(turn, Release);
+    public Lease<Turn> Hold(Turn turn) => new(turn, Release);
 
     private void Release(Turn turn)
     {

@@ -8,7 +8,7 @@ namespace Proxy.Edge.Turns;
 
 /// <summary>Carries out what <see cref="RecoveryPolicy"/> decides, as far as it is the same on every surface.</summary>
 internal sealed partial class TurnRecovery(
-    TurnAdmission admission, RejectedAnchors rejections, QuotaMarks marks, TurnTelemetry telemetry,
+    TurnAdmission admission, RejectedAnchors rejections, AccountMarks marks, TurnTelemetry telemetry,
     IOptions<ContinuityOptions> continuity, IOptions<RecoveryOptions> recovery, IOptions<EdgeOptions> edge, TimeProvider time, ILogger<TurnRecovery> logger)
 {
     private readonly RecoverySettings _settings = new(

@@ -14,12 +14,12 @@ namespace Proxy.Edge.Turns;
 internal sealed partial class TurnRunner(
     OwnerResolution resolution, TurnAdmission admission, TurnRecovery recovery, TurnEvents events, TurnJournal journal, TurnTelemetry telemetry, ILogger<TurnRunner> logger)
 {
-    /// <summary>Runs a turn that was accepted (step 1) to its end. A fault on the way ends it, too, and does not come out: those that wait behind it are to have their answers.</summary>
+    /// <summary>Runs a turn that was accepted (step 1) to its end. A fault on the way ends it, too.</summary>
     public Task RunAsync(ITurnSurface surface, TurnDeadline deadline) => GuardAsync(surface, RunStepsAsync(surface, deadline), deadline);
 
     /// <summary>Runs a turn that upstream has begun by itself to its end.</summary>
     /// <param name="attempt">Relays its events; as <see cref="ITurnSurface.AttemptAsync"/>.</param>
-    public Task RunBegunAsync(ITurnSurface surface, Task<RecoverySignal?> attempt, TurnDeadline deadline) => GuardAsync(surface, EndBegunAsync(surface, attempt, deadline), deadline);
+    public Task RunSuccessorAsync(ITurnSurface surface, Task<RecoverySignal?> attempt, TurnDeadline deadline) => GuardAsync(surface, EndSuccessorAsync(surface, attempt, deadline), deadline);
 
     private async Task GuardAsync(ITurnSurface surface, Task run, TurnDeadline deadline)
     {
@@ -67,7 +67,7 @@ internal sealed partial class TurnRunner(
         }
     }
 
-    private async Task EndBegunAsync(ITurnSurface surface, Task<RecoverySignal?> attempt, TurnDeadline deadline)
+    private async Task EndSuccessorAsync(ITurnSurface surface, Task<RecoverySignal?> attempt, TurnDeadline deadline)
     {
         if (await attempt is { } signal)
         {

@@ -1,3 +1,4 @@
+using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Proxy.Edge.Downstream;
 using Proxy.Edge.Tests.Fixture;
@@ -68,6 +69,19 @@ public sealed class MemoryBudgetTests
         edge.Sim.Release();
         var end = socket is null ? await (await response!).Content.ReadAsStringAsync() : (await socket.UntilTerminalAsync())[^1];
         Assert.Contains("response.completed", end, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_client_that_is_cut_within_a_frame_leaves_nothing_of_it()
+    {
+        await using var edge = await RunningEdge.StartAsync(null, Small);
+        var budget = (MemoryBudget)edge.Services.GetService(typeof(MemoryBudget))!;
+        using var socket = await edge.ConnectAsync();
+        await socket.Raw.SendAsync(new byte[900_000], WebSocketMessageType.Text, endOfMessage: false, CancellationToken.None);
+        await Eventually.TrueAsync(() => budget.All.Taken > 0);
+        // It does not answer the edge's Close frame.
+        await edge.StopAsync();
+        Assert.Equal(0, budget.All.Taken);
     }
 
     // A frame is a copy of the body; a socket's other turns, and other keys, are not to pay for it.

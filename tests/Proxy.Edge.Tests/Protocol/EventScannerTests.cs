@@ -129,7 +129,7 @@ public sealed class EventScannerTests
             {
                 deltas += EventScanner.ReadHead(json).Kind == EventKind.Delta ? 1 : 0;
                 var buffer = new System.Buffers.ReadOnlySequence<byte>(sse);
-                deltas += splitter.TryReadEvent(ref buffer, out var one) && EventScanner.ReadHead(SseSplitter.DataOf(one)).Kind == EventKind.Delta ? 1 : 0;
+                deltas += splitter.TryReadEvent(ref buffer, out var one) && EventScanner.ReadHead(SseData.In(one.FirstSpan)).Kind == EventKind.Delta ? 1 : 0;
             }
             return deltas;
         }

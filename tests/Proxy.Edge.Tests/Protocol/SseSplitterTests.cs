@@ -69,7 +69,7 @@ public sealed class SseSplitterTests
         return (events, Encoding.UTF8.GetString(buffer));
     }
 
-    private static string DataOf(ReadOnlySequence<byte> sseEvent) => Encoding.UTF8.GetString(SseSplitter.DataOf(sseEvent));
+    private static string DataOf(ReadOnlySequence<byte> sseEvent) => Encoding.UTF8.GetString(SseData.In(sseEvent.ToArray()));
 
     private static ReadOnlySequence<byte> Segments(byte[] first, byte[] second)
     {

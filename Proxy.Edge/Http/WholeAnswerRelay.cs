@@ -9,7 +9,7 @@ using Proxy.Edge.Upstream;
 namespace Proxy.Edge.Http;
 
 /// <summary>Relays an answer that is one body. It is read whole, since the turn ends before the client has it; an error is only held.</summary>
-internal sealed class JsonRelay(TurnEvents events, IOptions<EdgeOptions> options, MemoryBudget budget, TimeProvider time)
+internal sealed class WholeAnswerRelay(TurnEvents events, IOptions<EdgeOptions> options, MemoryBudget budget, TimeProvider time)
 {
     /// <summary>Null when the client has its answer; else what happened instead.</summary>
     public async Task<RecoverySignal?> RelayAsync(HttpAnswer answer, TurnAttempt attempt, HttpResponseMessage response, AttemptDeadline limits)

@@ -10,7 +10,7 @@ namespace Proxy.Edge.Turns;
 /// Tells the accounts service what upstream says of an account: that it is exhausted, for all or for one model; that its credential is no good; that it speaks
 /// no WebSocket. Nothing else marks an account, neither time-outs nor overload nor errors of the request, and one turn lets no more than one account cool down.
 /// </summary>
-internal sealed partial class QuotaMarks(AccountsClient accounts, SlotPrefetcher prefetcher, TimeProvider time, ILogger<QuotaMarks> logger) : BackgroundService
+internal sealed partial class AccountMarks(AccountsClient accounts, SlotPrefetcher prefetcher, TimeProvider time, ILogger<AccountMarks> logger) : BackgroundService
 {
     private const int MaxPending = 1000;
     private static readonly TimeSpan RefusedCredential = TimeSpan.FromMinutes(1);

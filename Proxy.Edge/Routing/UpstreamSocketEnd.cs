@@ -5,7 +5,7 @@ using Proxy.Edge.Recovery;
 namespace Proxy.Edge.Routing;
 
 /// <summary>How an upstream socket ends: retired, it closes with the last of what runs on it; cut, at once.</summary>
-internal sealed class SocketEnd(MessageSocket upstream, SocketAttempts attempts, TimeProvider time)
+internal sealed class UpstreamSocketEnd(MessageSocket upstream, SocketAttempts attempts, TimeProvider time)
 {
     private static readonly TimeSpan CloseBound = TimeSpan.FromSeconds(2);
 
