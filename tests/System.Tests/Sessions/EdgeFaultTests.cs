@@ -9,7 +9,8 @@ namespace WholeSystem.Sessions;
 [Collection(ThreeEdgesCollection.Name)]
 public sealed partial class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper output)
 {
-    private static readonly TimeSpan Think = TimeSpan.FromSeconds(2.5);
+    // Sixty turns a second: more is beyond what two slow cores carry beside the faults, and then clients give up for that.
+    private static readonly TimeSpan Think = TimeSpan.FromSeconds(4);
     // A claim ends after ten seconds without a renewal.
     private static readonly TimeSpan PastTheLease = TimeSpan.FromSeconds(12);
 
@@ -24,44 +25,29 @@ public sealed partial class EdgeFaultTests(ThreeEdges edges, ITestOutputHelper o
         TimeSpan[] told = [.. incidents.NotFound.Select(told => told.Elapsed).Order()];
         output.WriteLine($"{told.Length} anchors told dead: half of them within {told[told.Length / 2].TotalMilliseconds:F0} ms, the slowest in {told[^1].TotalMilliseconds:F0} ms, "
             + $"{told.Count(elapsed => elapsed > TimeSpan.FromSeconds(1))} later than a second; {incidents.Retried} turns tried again");
-        // Three faults cost a conversation three times at most, and once more for each turn that upstream has begun without its client's hearing of its end: done, it is
-        // the latest on its socket; cut off, the socket is not used again.
-        var begun = Begun();
-        foreach (var conversation in conversations)
+        // Three faults cost a conversation three times at most, and once more for each turn that upstream has done without its client's hearing of it: that one is the latest
+        // on its socket then. One whose responses upstream stores is cost nothing.
+        var done = Done();
+        Assert.All(conversations, conversation =>
         {
-            var unheard = begun.GetValueOrDefault(conversation.Name) - conversation.Answered;
+            var unheard = done.GetValueOrDefault(conversation.Name) - conversation.Answered;
             Assert.True(conversation.Rebuilt <= 3 + unheard, $"{conversation.Name} was rebuilt {conversation.Rebuilt} times, {unheard} turns unheard\n{conversation.History}");
-        }
+        });
         Assert.All(await stored, conversation => Assert.Equal(0, conversation.Rebuilt));
         // On a busy machine one or the other may take longer; that clients wait as a rule would be a fault.
         Assert.InRange(told[told.Length / 2], TimeSpan.Zero, TimeSpan.FromSeconds(1));
         await NothingWasDoneTwiceAsync();
     }
 
-    // ->{"type":"response.create",...,"input":[{"role":"user","content":"turn 3 of 01a2...-17"}]} <-{"type":"response.created",...}: how many of each conversation.
-    // Its turns are on a socket one after the other.
-    private Dictionary<string, int> Begun()
-    {
-        var begun = new List<string>();
-        foreach (var socket in System.Simulator.Recorded.Sockets)
-        {
-            var name = "";
-            foreach (var frame in socket.Frames)
-            {
-                if (frame.Turn is not null)
-                {
-                    name = Said().Match(frame.Text).Groups["name"].Value;
-                }
-                else if (frame.Text.Contains("\"response.created\"", StringComparison.Ordinal))
-                {
-                    begun.Add(name);
-                }
-            }
-        }
-        return begun.CountBy(name => name).ToDictionary();
-    }
+    // {"type":"response.completed",..."You said: turn 3 of 01a2...-17. Items: ..."}: how many of each conversation.
+    private Dictionary<string, int> Done() => System.Simulator.Recorded.Sockets
+        .SelectMany(socket => socket.Sent)
+        .Where(frame => frame.Text.Contains("\"response.completed\"", StringComparison.Ordinal))
+        .Select(frame => Said().Match(frame.Text).Groups["name"].Value)
+        .CountBy(name => name)
+        .ToDictionary();
 
-    [GeneratedRegex("turn [0-9]+ of (?<name>[0-9a-f]+-[0-9]+)")]
+    [GeneratedRegex("You said: turn [0-9]+ of (?<name>[0-9a-f]+-[0-9]+)\\.")]
     private static partial Regex Said();
 
     private async Task FaultsAsync(ReadyEdges edges, IReadOnlyList<Conversation> conversations)
